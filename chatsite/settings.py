@@ -1,0 +1,276 @@
+"""Every setting, read from the environment once; each name stands in `.env.example`."""
+
+from __future__ import annotations
+
+import ipaddress
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.utils import get_random_secret_key
+
+from chatsite.secret_files import fernet_key, secret
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+if (BASE_DIR / ".env").exists():
+    env.read_env(BASE_DIR / ".env")
+
+# Where everything that must survive lies: database, keys, collected files.
+DATA_DIR = Path(env.str("PARLEY_DATA", default=str(BASE_DIR / "data"))).resolve()
+DEBUG = env.bool("PARLEY_DEBUG", default=False)
+SECRET_KEY = secret("PARLEY_SECRET_KEY", DATA_DIR / "secret_key", get_random_secret_key)
+# Comma-separated, newest first: the first encrypts, all decrypt.
+ENCRYPTION_KEYS = secret("PARLEY_ENCRYPTION_KEYS", DATA_DIR / "encryption_key", fernet_key)
+
+
+# --- Where the site is reached -----------------------------------------------------------------
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+SITE_URL = env.str("PARLEY_URL", default="").rstrip("/")
+_public = urlsplit(SITE_URL)
+ALLOWED_HOSTS = env.list("PARLEY_ALLOWED_HOSTS", default=[]) + ["localhost", "127.0.0.1", "[::1]"]
+if _public.hostname:
+    ALLOWED_HOSTS.append(_public.hostname)
+SITE_IS_LOCAL = all(_is_loopback(host) for host in ALLOWED_HOSTS)
+CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"] if _public.netloc else []
+TRUSTED_PROXIES = env.int("PARLEY_TRUSTED_PROXIES", default=0)
+
+if any("*" in host for host in ALLOWED_HOSTS):
+    raise ImproperlyConfigured("PARLEY_ALLOWED_HOSTS must name the hosts; a wildcard is refused.")
+if DEBUG and not SITE_IS_LOCAL:
+    raise ImproperlyConfigured("PARLEY_DEBUG is refused while the site has a public host name.")
+if len(SECRET_KEY) < 40 or SECRET_KEY.startswith("django-insecure-"):
+    raise ImproperlyConfigured("PARLEY_SECRET_KEY must be a random text of 40 characters or more.")
+
+HTTPS = _public.scheme == "https"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_NAME = "parley_session"
+CSRF_COOKIE_NAME = "parley_csrf"
+X_FRAME_OPTIONS = "DENY"
+ROOT_URLCONF = "chatsite.urls"
+ASGI_APPLICATION = "chatsite.asgi.application"
+
+# --- The parts ---------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "channels",
+    "csp",
+    "django_htmx",
+    "lucide",
+    "conversations",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "chatsite.csp.Policy",
+    "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+FORM_RENDERER = "django.forms.renderers.DjangoTemplates"
+
+# --- Stores ------------------------------------------------------------------------------------
+DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{DATA_DIR}/parley.sqlite3")}
+_database = DATABASES["default"]
+_database["CONN_MAX_AGE"] = 600
+if _database["ENGINE"].endswith("sqlite3"):
+    _database["CONN_MAX_AGE"] = None
+    _database["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 30,
+        "init_command": (
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;"
+            " PRAGMA cache_size=-8000; PRAGMA temp_store=MEMORY;"
+        ),
+    }
+else:
+    _database["CONN_HEALTH_CHECKS"] = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+REDIS_URL = env.str("REDIS_URL", default="")
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "parley",
+    }
+    if REDIS_URL
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+}
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [{"address": REDIS_URL, "socket_timeout": None}], "prefix": "parley"},
+    }
+    if REDIS_URL
+    else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+}
+SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+
+# --- The engine --------------------------------------------------------------------------------
+# "inline": completions run in the process that took the message; "worker": in `manage.py worker`.
+ENGINE = env.str("PARLEY_ENGINE", default="inline")
+if ENGINE not in {"inline", "worker"}:
+    raise ImproperlyConfigured("PARLEY_ENGINE is 'inline' or 'worker'.")
+if ENGINE == "worker" and not REDIS_URL:
+    raise ImproperlyConfigured("PARLEY_ENGINE=worker needs REDIS_URL, which carries the answers.")
+# Several processes serve this site: what one says must reach the others.
+GROWN = bool(REDIS_URL)
+PRIVATE_PROVIDERS = env.bool("PARLEY_PRIVATE_PROVIDERS", default=SITE_IS_LOCAL)
+
+# --- People ------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "conversations.User"
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+REGISTRATION = env.str("PARLEY_REGISTRATION", default="closed")
+if REGISTRATION not in {"open", "invite", "closed"}:
+    raise ImproperlyConfigured("PARLEY_REGISTRATION is 'open', 'invite' or 'closed'.")
+REGISTRATION_DOMAINS = [
+    domain.lower() for domain in env.list("PARLEY_REGISTRATION_DOMAINS", default=[])
+]
+ACCOUNT_ADAPTER = "conversations.accounts.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"email", "username"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "username*", "password1*", "password2*"]
+ACCOUNT_UNIQUE_EMAIL = True
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_CHANGE_EMAIL = True
+ACCOUNT_CONFIRM_EMAIL_ON_GET = False
+ACCOUNT_LOGOUT_ON_GET = False
+ACCOUNT_SESSION_REMEMBER = None
+ACCOUNT_USER_DISPLAY = "conversations.accounts.display_name"
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if HTTPS else "http"
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "home"
+ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
+
+EMAIL_CONFIG = env.email("PARLEY_EMAIL_URL", default="consolemail://")
+globals().update(EMAIL_CONFIG)
+MAIL_IS_SENT = not EMAIL_CONFIG["EMAIL_BACKEND"].endswith("console.EmailBackend")
+ACCOUNT_EMAIL_VERIFICATION = "mandatory" if MAIL_IS_SENT else "optional"
+DEFAULT_FROM_EMAIL = env.str(
+    "PARLEY_EMAIL_FROM", default=f"Parley <parley@{_public.hostname or 'localhost'}>"
+)
+
+# --- Words and times ---------------------------------------------------------------------------
+LANGUAGE_CODE = env.str("PARLEY_LANGUAGE", default="en")
+TIME_ZONE = env.str("PARLEY_TIME_ZONE", default="UTC")
+USE_I18N = USE_TZ = True
+
+# --- Files -------------------------------------------------------------------------------------
+STATIC_URL = "static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = DATA_DIR / "static"
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEBUG
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+MEDIA_ROOT = DATA_DIR / "files"
+
+# --- Limits at the edge ------------------------------------------------------------------------
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
+MESSAGE_MAX_CHARACTERS = 100_000
+# Sends of one person in a minute; the answer beyond is 429 with Retry-After.
+SENDS_PER_MINUTE = env.int("PARLEY_SENDS_PER_MINUTE", default=60)
+SOCKETS_PER_PERSON = env.int("PARLEY_SOCKETS_PER_PERSON", default=50)
+METRICS_TOKEN = env.str("PARLEY_METRICS_TOKEN", default="")
+
+SILENCED_SYSTEM_CHECKS: list[str] = []
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"redact": {"()": "chatsite.logs.Redact"}},
+    "formatters": {"plain": {"()": "chatsite.logs.formatter"}},
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["redact"]}
+    },
+    "root": {"handlers": ["stderr"], "level": env.str("PARLEY_LOG_LEVEL", default="WARNING")},
+    "loggers": {"django.server": {"level": "WARNING", "propagate": True}},
+}
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "form-action": ["'self'"],
+        "object-src": ["'none'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+UNFOLD = {
+    "SITE_TITLE": "Parley",
+    "SITE_HEADER": "Parley",
+    "SITE_URL": "/",
+    "SHOW_HISTORY": False,
+    "SHOW_BACK_BUTTON": True,
+    "SITE_SYMBOL": "forum",
+}
+TESTING = "pytest" in sys.modules

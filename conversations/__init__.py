@@ -1,0 +1,1 @@
+"""Parley's one app: conversations between people and language models."""

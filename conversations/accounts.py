@@ -1,0 +1,50 @@
+"""Who may register, and how people are called: django-allauth's rules in our terms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from conversations.models import OneTimeLink, User
+
+INVITATION = "invitation"
+
+
+def display_name(user: User) -> str:
+    """How a person is called in pages and mails."""
+    return user.display_name
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    """Registration is closed unless the settings, or an invitation, open it."""
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        if settings.REGISTRATION == "open":
+            return True
+        return settings.REGISTRATION == "invite" and self._invitation(request) is not None
+
+    def clean_email(self, email: str) -> str:
+        email = super().clean_email(email)
+        domains = settings.REGISTRATION_DOMAINS
+        if domains and email.rpartition("@")[2].lower() not in domains:
+            raise ValidationError(
+                _("Addresses of these domains can register: %(domains)s.")
+                % {"domains": ", ".join(domains)}
+            )
+        return email
+
+    def save_user(self, request: HttpRequest, user: User, form: Any, commit: bool = True) -> Any:
+        if settings.REGISTRATION == "invite":
+            token = request.session.pop(INVITATION, "")
+            if OneTimeLink.objects.use(OneTimeLink.INVITE, token) is None:
+                raise ValidationError(_("This invitation has been used or has ended."))
+        return super().save_user(request, user, form, commit)
+
+    def _invitation(self, request: HttpRequest) -> OneTimeLink | None:
+        token = request.session.get(INVITATION, "")
+        return OneTimeLink.objects.valid(OneTimeLink.INVITE, token)

@@ -1,0 +1,89 @@
+"""Providers, their models and prices. A key is written once and shown by its end only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextareaWidget
+
+from conversations.models import LanguageModel, Price, Provider
+from conversations.offering import offer_models
+
+
+class ProviderForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A provider, with its key as a field that is never filled in."""
+
+    new_key = forms.CharField(
+        label=_("Key"), required=False, strip=True,
+        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "off"}),
+    )
+    new_models = forms.CharField(
+        label=_("Add models"), required=False, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+        help_text=_("One model id a line, as the provider spells it. Each gets a preset."),
+    )
+
+    class Meta:
+        model = Provider
+        fields = ("name", "kind", "base_url", "enabled", "options", "connect_seconds",
+                  "first_byte_seconds", "silence_seconds", "total_seconds")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        key = self.instance.key if self.instance.pk else ""
+        self.fields["new_key"].help_text = (
+            _("Stored, ending in %(hint)s. Write a new one to replace it.") % {"hint": key.hint}
+            if key
+            else _("None is stored. A server of your own may need none.")
+        )
+
+    def save(self, commit: bool = True) -> Any:
+        if self.cleaned_data["new_key"]:
+            self.instance.key = self.cleaned_data["new_key"]
+        return super().save(commit)
+
+
+@admin.register(Provider)
+class ProviderAdmin(ModelAdmin):
+    form = ProviderForm
+    list_display = ("name", "kind", "base_url", "enabled", "key_hint")
+    list_filter = ("kind", "enabled")
+    search_fields = ("name", "base_url")
+    fieldsets = (
+        (None, {"fields": ("name", "kind", "base_url", "new_key", "enabled", "new_models")}),
+        (_("Deadlines, seconds"), {
+            "classes": ("collapse",),
+            "fields": ("connect_seconds", "first_byte_seconds", "silence_seconds", "total_seconds"),
+        }),
+        (_("More"), {"classes": ("collapse",), "fields": ("options",)}),
+    )
+
+    @admin.display(description=_("key"))
+    def key_hint(self, provider: Provider) -> str:
+        return provider.key.hint if provider.key else "–"
+
+    def save_model(self, request: HttpRequest, obj: Provider, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        names = {line.strip() for line in form.cleaned_data["new_models"].splitlines()} - {""}
+        presets = offer_models(obj, dict.fromkeys(sorted(names)))
+        if presets:
+            names_shown = ", ".join(preset.name for preset in presets)
+            messages.success(request, _("Presets to talk to: %s") % names_shown)
+
+
+class PriceInline(TabularInline):
+    model = Price
+    extra = 0
+
+
+@admin.register(LanguageModel)
+class LanguageModelAdmin(ModelAdmin):
+    list_display = ("name", "provider", "context_tokens", "withdrawn")
+    list_filter = ("provider", "withdrawn")
+    list_select_related = ("provider",)
+    search_fields = ("name",)
+    inlines = (PriceInline,)

@@ -1,0 +1,130 @@
+"""The socket: who may watch, what they have, what comes next. Messages are sent by POST."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
+
+from conversations import process
+from conversations.live import Hub, Viewer
+from conversations.views.reading import may_watch, session_key
+
+NOT_FOUND = 4404
+TOO_MANY_MISTAKES = 1008
+TRY_AGAIN_LATER = 1013
+MOST_MISTAKES = 3
+HEARTBEAT_SECONDS = 15
+HEARTBEAT = "<!--hb-->"
+MOST_HAVE = 100
+
+open_sockets: dict[UUID, int] = {}
+
+
+class Said(msgspec.Struct, forbid_unknown_fields=True):
+    """What a page may say: what it shows (steps by part, by message), or the last that it got."""
+
+    have: dict[UUID, dict[str, int]] | None = None
+    after: int | None = None
+    ack: int | None = None
+
+
+decode = msgspec.json.Decoder(Said).decode
+
+
+class ConversationSocket(AsyncWebsocketConsumer):
+    """One open page of a conversation."""
+
+    viewer: Viewer | None = None
+    mistakes = 0
+    _beat: asyncio.TimerHandle | None = None
+
+    async def connect(self) -> None:
+        user = self.scope["user"]
+        self.conversation: UUID = self.scope["url_route"]["kwargs"]["pk"]
+        hub = self._hub()
+        if hub is None or not user.is_authenticated:
+            await self.accept()
+            await self.close(code=NOT_FOUND if hub else TRY_AGAIN_LATER)
+            return
+        viewer = Viewer(user.pk, session_key(self.scope.get("session")), self)
+        allowed = await database_sync_to_async(may_watch)(viewer, self.conversation)
+        await self.accept()
+        if not allowed or open_sockets.get(user.pk, 0) >= settings.SOCKETS_PER_PERSON:
+            await self.close(code=TRY_AGAIN_LATER if allowed else NOT_FOUND)
+            return
+        self.viewer = viewer
+        open_sockets[user.pk] = open_sockets.get(user.pk, 0) + 1
+        await hub.join(self.conversation, viewer)
+        self._schedule_beat()
+
+    async def disconnect(self, code: int) -> None:
+        if self._beat is not None:
+            self._beat.cancel()
+        if self.viewer is None:
+            return
+        left = open_sockets.get(self.viewer.person, 1) - 1
+        open_sockets[self.viewer.person] = left
+        if left <= 0:
+            del open_sockets[self.viewer.person]
+        if hub := self._hub():
+            hub.leave(self.conversation, self.viewer)
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        hub = self._hub()
+        if hub is None or self.viewer is None:
+            return
+        try:
+            said = decode((text_data or "").encode("utf-8", "strict"))
+            if said.have is not None and len(said.have) > MOST_HAVE:
+                raise ValueError("too many messages")
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            await self._mistake()
+            return
+        self.mistakes = 0
+        if said.ack is not None:
+            self.viewer.acknowledge(said.ack)
+        if said.have is not None:
+            after = said.after if said.after is not None and 0 <= said.after < 2**31 else 2**31 - 1
+            await hub.catch_up(self.conversation, self.viewer, said.have, after)
+
+    async def check(self) -> None:
+        """Access may have changed: close if it is gone."""
+        viewer = self.viewer
+        if viewer and not await database_sync_to_async(may_watch)(viewer, self.conversation):
+            await self.close(code=NOT_FOUND)
+
+    async def _mistake(self) -> None:
+        self.mistakes += 1
+        await self.send(text_data='<!--error invalid-->')
+        if self.mistakes >= MOST_MISTAKES:
+            await self.close(code=TOO_MANY_MISTAKES)
+
+    def _hub(self) -> Hub | None:
+        return process.current.hub if process.current else None
+
+    def _schedule_beat(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._beat = loop.call_later(HEARTBEAT_SECONDS, self._send_beat)
+
+    def _send_beat(self) -> None:
+        if self.viewer is None or self.viewer.closed:
+            return
+        self._pulse = asyncio.get_running_loop().create_task(self._heartbeat())
+
+    async def _heartbeat(self) -> Any:
+        await self.send(text_data=HEARTBEAT)
+        self._schedule_beat()
+
+
+class Nowhere(AsyncWebsocketConsumer):
+    """Any other address: closed quietly, since an unrouted path would raise."""
+
+    async def connect(self) -> None:
+        await self.accept()
+        await self.close(code=NOT_FOUND)

@@ -1,0 +1,321 @@
+"""One completion from its claim to its settlement.
+
+A run is a task of the process: it belongs to no request and no socket, and nobody's leaving ends
+it. Only a stop, a deadline, a lost claim or the process's shutdown does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from uuid import UUID
+
+from channels.db import database_sync_to_async
+from django.utils import timezone
+
+from conversations.engine import store
+from conversations.engine.estimate import tokens_of, tokens_of_messages
+from conversations.engine.frames import Bus, Settled
+from conversations.engine.writer import Pace, PartText, Writer
+from conversations.models import Call, State
+from conversations.models.base import new_id
+from conversations.providers import Adapter
+from conversations.providers.base import (
+    Begin,
+    ChatMessage,
+    ChatRequest,
+    Event,
+    Finish,
+    Parameters,
+    Reasoning,
+    Text,
+    Usage,
+)
+from conversations.providers.errors import ProviderError, retry_delay
+
+MOST_CHARACTERS = 2_000_000
+MOST_TRIES = 3
+SETTLE_SECONDS = 30
+PARAMETERS = frozenset(Parameters.__dataclass_fields__)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a run is given by its process."""
+
+    bus: Bus
+    pace: Pace
+    adapter: Callable[[store.Target], Adapter]
+    render: Callable[[str, str], str]
+    renderer_version: int
+
+
+class Run:
+    """Runs one claimed job. `stop()` and `interrupt()` end it early; its text is kept."""
+
+    def __init__(self, job: store.Job, surroundings: Surroundings) -> None:
+        self.job = job
+        self.around = surroundings
+        self.writers = [
+            Writer(job.conversation, reply.message, surroundings.pace, surroundings.bus)
+            for reply in job.replies
+        ]
+        self.part_ids: dict[tuple[UUID, int], UUID] = {}
+        self.calls: list[store.CallResult] = []
+        self.finish_reason = ""
+        self.ending: State | None = None
+        self._streaming: asyncio.Task[None] | None = None
+        self._first_text_at: float | None = None
+        self._resume()
+
+    def _resume(self) -> None:
+        for writer, reply in zip(self.writers, self.job.replies, strict=True):
+            writer.resume([PartText(part.index, part.kind, part.text) for part in reply.parts])
+            for part in reply.parts:
+                self.part_ids[reply.message, part.index] = part.id
+
+    def stop(self) -> None:
+        """A person wants no more of it."""
+        self._end_early(State.STOPPED)
+
+    def interrupt(self) -> None:
+        """The process ends, or the claim was lost."""
+        self._end_early(State.INTERRUPTED)
+
+    def _end_early(self, state: State) -> None:
+        self.ending = self.ending or state
+        if self._streaming is not None:
+            self._streaming.cancel()
+
+    async def execute(self) -> dict[str, str] | None:
+        """Write the replies and settle; returns the facts, or None when the claim was lost."""
+        self.around.pace.writers += len(self.writers)
+        try:
+            outcome = await self._outcome()
+        finally:
+            self.around.pace.writers -= len(self.writers)
+        for writer in self.writers:
+            self.around.pace.finish(writer)
+        return await self.settle(outcome)
+
+    async def _outcome(self) -> store.Outcome:
+        """Stream to the end, whatever end that is."""
+        try:
+            if self.ending is None:
+                self._streaming = asyncio.create_task(self._converse())
+                await self._streaming
+            state, error = self.ending or State.DONE, None
+        except asyncio.CancelledError:
+            state, error = self.ending or State.INTERRUPTED, None
+        except ProviderError as trouble:
+            cut = trouble.code == "stream_truncated"
+            state, error = State.INTERRUPTED if cut else State.FAILED, trouble
+        return store.Outcome(
+            state=state,
+            finish_reason=self.finish_reason,
+            error_code=error.code if error else "",
+            error_detail=error.detail[:2000] if error else "",
+            generation_ms=self._generation_ms(),
+        )
+
+    def _generation_ms(self) -> int | None:
+        if self._first_text_at is None:
+            return None
+        return max(1, round((self.around.pace.now() - self._first_text_at) * 1000))
+
+    async def _converse(self) -> None:
+        """Call the first model that answers; before the first token others may take over."""
+        kind = Call.Kind.FIRST
+        for position, target in enumerate(self.job.targets):
+            try:
+                await self._call_with_retries(target, kind)
+                return
+            except ProviderError as trouble:
+                last = position == len(self.job.targets) - 1
+                if last or self._first_text_at is not None:
+                    raise
+                kind = Call.Kind.FALLBACK
+                del trouble
+
+    async def _call_with_retries(self, target: store.Target, kind: str) -> None:
+        for attempt in range(MOST_TRIES):
+            try:
+                await self._call(target, kind)
+                return
+            except ProviderError as trouble:
+                wait = retry_delay(trouble, attempt, random.random)
+                if self._first_text_at is not None or wait is None or attempt + 1 == MOST_TRIES:
+                    raise
+            await asyncio.sleep(wait)
+            kind = Call.Kind.RETRY
+
+    async def _call(self, target: store.Target, kind: str) -> None:
+        """One call to the provider, recorded however it ends."""
+        call = store.CallResult(self._call_id(), kind, target, timezone.now())
+        self.calls.append(call)
+        began = self.around.pace.now()
+        try:
+            adapter = self.around.adapter(target)
+            async with aclosing(adapter.stream(self._request(target))) as batches:
+                async for batch in batches:
+                    self._take(batch, call, began)
+        except ProviderError as trouble:
+            call.error_code, call.error_detail = trouble.code, trouble.detail[:2000]
+            call.status = trouble.status
+            call.request_id = call.request_id or trouble.request_id or ""
+            raise
+        finally:
+            self._estimate(call)
+
+    def _call_id(self) -> UUID:
+        """The reserved call's id for the first, a new one for each further."""
+        return new_id() if self.calls else self.job.call
+
+    def _request(self, target: store.Target) -> ChatRequest:
+        messages = [ChatMessage(role, text) for role, text in self.job.history]
+        if self.job.system_text:
+            messages.insert(0, ChatMessage("system", self.job.system_text))
+        known = {name: value for name, value in self.job.parameters.items() if name in PARAMETERS}
+        if known.get("stop"):
+            known["stop"] = tuple(known["stop"])
+        return ChatRequest(
+            model=target.model_name,
+            messages=tuple(messages),
+            parameters=Parameters(**known),
+            n=len(self.writers),
+            user=self.job.user,
+            continuation=self.job.continues,
+        )
+
+    def _take(self, batch: list[Event], call: store.CallResult, began: float) -> None:
+        for event in batch:
+            match event:
+                case Text(text, choice):
+                    self._write("answer", text, choice, call, began)
+                case Reasoning(text, choice):
+                    self._write("reasoning", text, choice, call, began)
+                case Finish(reason, _choice):
+                    self.finish_reason = self.finish_reason or reason
+                case Usage():
+                    call.prompt_tokens = event.prompt_tokens
+                    call.completion_tokens = event.completion_tokens
+                    call.usage_source, call.dollars = "provider", event.cost
+                case Begin(response_id, request_id):
+                    call.response_id = (response_id or "")[:200]
+                    call.request_id = (request_id or "")[:200]
+
+    def _write(
+        self, kind: str, text: str, choice: int, call: store.CallResult, began: float
+    ) -> None:
+        if self._first_text_at is None:
+            self._first_text_at = self.around.pace.now()
+            call.first_token_ms = round((self._first_text_at - began) * 1000)
+        if choice < len(self.writers):
+            writer = self.writers[choice]
+            writer.add(kind, text)
+            if writer.characters > MOST_CHARACTERS:
+                self.finish_reason = "length"
+                self._end_early(State.DONE)
+
+    def _estimate(self, call: store.CallResult) -> None:
+        """Where the provider counted nothing though it worked: a guess, marked as one."""
+        if call.usage_source != "none" or call.first_token_ms is None:
+            return
+        texts = [self.job.system_text, *(text for _role, text in self.job.history)]
+        call.prompt_tokens = tokens_of_messages(texts)
+        call.completion_tokens = sum(
+            tokens_of(part.text[part.resumed :]) for writer in self.writers for part in writer.parts
+        )
+        call.usage_source = "estimated"
+
+    def estimate_lost_call(self) -> None:
+        """The process that made the call died: what it came to is a guess, if it began at all."""
+        target = self.job.targets[0] if self.job.targets else None
+        if target is None or not any(writer.characters for writer in self.writers):
+            return
+        call = store.CallResult(self.job.call, Call.Kind.FIRST, target, timezone.now())
+        call.first_token_ms = 0
+        self._estimate(call)
+        call.first_token_ms = None
+        self.calls.append(call)
+
+    def unsaved(self) -> list[store.Unsaved]:
+        """Take what isn't stored yet; give it back with `put_back` if storing fails."""
+        taken = []
+        for writer in self.writers:
+            for part in writer.parts:
+                if part.unsaved:
+                    text = "".join(part.unsaved)
+                    part.unsaved.clear()
+                    taken.append(self._unsaved(writer, part, text))
+        return taken
+
+    def _unsaved(self, writer: Writer, part: PartText, text: str) -> store.Unsaved:
+        key = (writer.message, part.index)
+        opens = key not in self.part_ids
+        pk = self.part_ids.setdefault(key, new_id())
+        return store.Unsaved(
+            pk, writer.message, part.index, part.kind, opens, self.job.completion,
+            self.job.claim, text,
+        )
+
+    def put_back(self, piece: store.Unsaved) -> None:
+        """Storing failed: the text waits for the next try."""
+        for writer in self.writers:
+            if writer.message == piece.message:
+                writer.parts[piece.index].unsaved.insert(0, piece.text)
+                if piece.opens:
+                    self.part_ids.pop((piece.message, piece.index), None)
+                self.around.pace.dirty.add(writer)
+
+    async def settle(self, outcome: store.Outcome) -> dict[str, str] | None:
+        """Store the end, then tell it. The database may be gone for a while: try again."""
+        parts = [part for writer in self.writers for part in await self._final_parts(writer)]
+        facts = await self._settled(outcome, parts)
+        if facts is not None:
+            for writer in self.writers:
+                html = {part.index: part.html for part in parts if part.message == writer.message}
+                self.around.bus.publish(
+                    Settled(self.job.conversation, writer.message, outcome.state, facts, html)
+                )
+        return facts
+
+    async def _settled(
+        self, outcome: store.Outcome, parts: list[store.FinalPart]
+    ) -> dict[str, str] | None:
+        from django.db import DatabaseError
+
+        deadline = self.around.pace.now() + SETTLE_SECONDS
+        while True:
+            try:
+                return await database_sync_to_async(store.settle)(
+                    self.job, outcome, parts, self.calls
+                )
+            except DatabaseError:
+                if self.around.pace.now() > deadline:
+                    raise
+                await asyncio.sleep(1)
+
+    async def _final_parts(self, writer: Writer) -> list[store.FinalPart]:
+        finals = []
+        for part in writer.parts:
+            prefix = f"m-{writer.message.hex}-{part.index}"
+            html = await asyncio.to_thread(self.around.render, part.text, prefix)
+            pk = self.part_ids.setdefault((writer.message, part.index), new_id())
+            finals.append(
+                store.FinalPart(
+                    pk, writer.message, part.index, part.kind, part.text, html,
+                    self.around.renderer_version, self._seconds(writer, part),
+                )
+            )
+        return finals
+
+    def _seconds(self, writer: Writer, part: PartText) -> float | None:
+        """How long the part took; of one from before, what is stored."""
+        if part.seconds is not None:
+            return part.seconds
+        stored = next(reply for reply in self.job.replies if reply.message == writer.message)
+        return stored.parts[part.index].seconds if part.index < len(stored.parts) else None

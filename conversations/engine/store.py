@@ -1,0 +1,397 @@
+"""What the engine keeps: one synchronous function per step, each a short transaction.
+
+Every save and settlement is conditional on the claim: who has lost it writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, cast
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from conversations.models import (
+    Call,
+    Completion,
+    LanguageModel,
+    LedgerEntry,
+    Message,
+    Part,
+    Price,
+    Provider,
+    Reservation,
+    State,
+    cost_nanos,
+    nanos_of,
+)
+from conversations.models.base import new_id
+from conversations.models.completions import LEASE
+
+APPEND = """
+    UPDATE conversations_part SET text = text || %s
+    WHERE id = %s AND EXISTS (
+        SELECT 1 FROM conversations_completion c
+        WHERE c.id = %s AND c.claim = %s AND c.state = 'running')
+"""
+
+
+@dataclass(slots=True)
+class StoredPart:
+    """A part as it is stored."""
+
+    id: UUID
+    index: int
+    kind: str
+    text: str
+    seconds: float | None
+
+
+@dataclass(slots=True)
+class Reply:
+    """A reply to write: its message, and what it holds already when it is continued."""
+
+    message: UUID
+    parts: list[StoredPart]
+
+
+@dataclass(slots=True)
+class Target:
+    """A model to call, and everything the call needs to know of its provider."""
+
+    model: UUID
+    model_name: str
+    provider: Provider
+    price: Price | None
+
+
+@dataclass(slots=True)
+class Job:
+    """A claimed completion with all that running it needs."""
+
+    completion: UUID
+    conversation: UUID
+    claim: UUID
+    user: str
+    system_text: str
+    parameters: dict[str, Any]
+    history: list[tuple[str, str]]
+    replies: list[Reply]
+    targets: list[Target]
+    call: UUID
+    continues: bool
+    titling: bool
+
+
+@dataclass(slots=True)
+class CallResult:
+    """What one call to a provider came to; counts are tokens, times milliseconds."""
+
+    id: UUID
+    kind: str
+    target: Target
+    started: Any
+    response_id: str = ""
+    request_id: str = ""
+    status: int | None = None
+    error_code: str = ""
+    error_detail: str = ""
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    usage_source: str = "none"
+    dollars: Decimal | None = None
+    first_token_ms: int | None = None
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How a completion ended."""
+
+    state: State
+    finish_reason: str = ""
+    error_code: str = ""
+    error_detail: str = ""
+    generation_ms: int | None = None
+
+
+@dataclass(slots=True)
+class Unsaved:
+    """Text of a part that isn't stored yet; `opens` when the part itself isn't either."""
+
+    part: UUID
+    message: UUID
+    index: int
+    kind: str
+    opens: bool
+    completion: UUID
+    claim: UUID
+    text: str
+
+
+@dataclass(slots=True)
+class FinalPart:
+    """A part as it ends: its whole text and rendering; `seconds` it took to write."""
+
+    id: UUID
+    message: UUID
+    index: int
+    kind: str
+    text: str
+    html: str
+    renderer_version: int
+    seconds: float | None
+
+
+def claim(pk: UUID) -> Job | None:
+    """Take a queued completion and read what running it needs; None if another was faster."""
+    token = new_id()
+    if not Completion.objects.claim(pk, token):
+        return None
+    completion = Completion.objects.select_related("preset_version", "conversation").get(pk=pk)
+    return _job(completion, token)
+
+
+def claim_next(limit: int) -> list[Job]:
+    """Take the oldest queued completions that no other process is taking."""
+    jobs: list[Job] = []
+    with transaction.atomic():
+        for pk in Completion.objects.next_claimable(limit):
+            if job := claim(pk):
+                jobs.append(job)
+    return jobs
+
+
+def _job(completion: Completion, token: UUID) -> Job:
+    replies = list(completion.replies.order_by("choice").prefetch_related("parts"))
+    asked = completion.lead_id if completion.continues_id else replies[0].parent_id
+    history = _history(cast(UUID, asked))
+    reservation = completion.reservations.first()
+    return Job(
+        completion=completion.pk,
+        conversation=completion.conversation_id,
+        claim=token,
+        user=str(completion.asked_by_id),
+        system_text=completion.preset_version.system_text,
+        parameters=completion.parameters,
+        history=history,
+        replies=[Reply(reply.pk, _stored(reply.parts.all())) for reply in replies],
+        targets=targets_of(completion.preset_version_id),
+        call=reservation.call_id if reservation else new_id(),
+        continues=completion.continues_id is not None,
+        titling=len(history) == 1 and not completion.conversation.title_is_chosen,
+    )
+
+
+def answer_of(message: UUID) -> str:
+    """The answer's text as it is stored."""
+    parts = Part.objects.filter(message=message, kind=Part.Kind.ANSWER).order_by("index")
+    return "".join(parts.values_list("text", flat=True))
+
+
+def _stored(parts: Iterable[Part]) -> list[StoredPart]:
+    return [StoredPart(part.pk, part.index, part.kind, part.text, part.seconds) for part in parts]
+
+
+def _history(leaf: UUID) -> list[tuple[str, str]]:
+    """Role and text of each message up to `leaf`; reasoning isn't sent back."""
+    ids = Message.objects.path_to(leaf)
+    texts: dict[UUID, str] = {}
+    roles: dict[UUID, str] = {}
+    for start in range(0, len(ids), 500):
+        rows = Part.objects.filter(message__in=ids[start : start + 500], kind=Part.Kind.ANSWER)
+        for pk, role, text in rows.order_by("index").values_list("message", "message__role", "text"):
+            texts[pk] = texts.get(pk, "") + text
+            roles[pk] = role
+    return [(roles[pk], texts[pk]) for pk in ids if pk in texts]
+
+
+def targets_of(version: UUID) -> list[Target]:
+    """The version's models in order, each with its provider and its price of now."""
+    models = list(
+        LanguageModel.objects.filter(presetmodel__version=version)
+        .select_related("provider")
+        .order_by("presetmodel__position")
+    )
+    prices: dict[UUID, Price] = {}
+    for price in Price.objects.filter(model__in=models, valid_from__lte=Now()).order_by("valid_from"):
+        prices[price.model_id] = price
+    return [
+        Target(model.pk, model.name, model.provider, prices.get(model.pk)) for model in models
+    ]
+
+
+@transaction.atomic
+def save(batch: list[Unsaved]) -> bool:
+    """Append all unsaved text in one transaction; False when some claim was lost."""
+    _open_parts([piece for piece in batch if piece.opens])
+    rows = [(piece.text, *_keys(piece.part, piece.completion, piece.claim)) for piece in batch]
+    with connection.cursor() as cursor:
+        cursor.executemany(APPEND, rows)
+        return bool(cursor.rowcount == len(rows))
+
+
+def _open_parts(pieces: list[Unsaved]) -> None:
+    """Store the new parts of those whose claim still stands."""
+    if not pieces:
+        return
+    held = still_held([piece.claim for piece in pieces])
+    Part.objects.bulk_create(
+        Part(pk=p.part, message_id=p.message, index=p.index, kind=p.kind)
+        for p in pieces
+        if p.claim in held
+    )
+
+
+def _keys(*ids: UUID) -> list[Any]:
+    field = Part._meta.pk
+    return [field.get_db_prep_value(pk, connection) for pk in ids]
+
+
+def still_held(tokens: list[UUID]) -> set[UUID]:
+    """Which of these claims still stand."""
+    rows = Completion.objects.filter(state=State.RUNNING, claim__in=tokens)
+    return set(rows.values_list("claim", flat=True))
+
+
+def take_expired(limit: int) -> list[Job]:
+    """Take over completions whose process has died, to end them."""
+    jobs = []
+    for pk in Completion.objects.expired().values_list("pk", flat=True)[:limit]:
+        token = new_id()
+        if Completion.objects.expired().filter(pk=pk).update(claim=token, lease_until=Now() + LEASE):
+            completion = Completion.objects.select_related("preset_version", "conversation")
+            jobs.append(_job(completion.get(pk=pk), token))
+    return jobs
+
+
+@transaction.atomic
+def fail_unclaimed() -> list[tuple[UUID, list[UUID], dict[str, str]]]:
+    """End queued completions that nobody took; returns (conversation, replies, facts) of each."""
+    ended = []
+    for completion in Completion.objects.unclaimed()[:100]:
+        rows = Completion.objects.filter(pk=completion.pk, state=State.QUEUED)
+        if not rows.update(state=State.FAILED, finished_at=Now(), error_code="unclaimed"):
+            continue
+        Reservation.objects.filter(completion=completion).delete()
+        replies = list(completion.replies.values_list("pk", flat=True))
+        ended.append((completion.conversation_id, replies, rows.get().facts()))
+    return ended
+
+
+def waiting_for(pk: UUID) -> list[UUID]:
+    """Queued completions that may run now that `pk` has ended."""
+    return list(Completion.objects.claimable().filter(waits_for=pk).values_list("pk", flat=True))
+
+
+def stops(tokens: list[UUID]) -> set[UUID]:
+    """Claims whose completion somebody wants stopped."""
+    rows = Completion.objects.filter(claim__in=tokens, stop_requested_at__isnull=False)
+    return set(rows.values_list("claim", flat=True))
+
+
+def renew(tokens: list[UUID]) -> set[UUID]:
+    """Prolong these leases; returns the claims that still stand."""
+    Completion.objects.renew(tokens)
+    return still_held(tokens)
+
+
+@transaction.atomic
+def settle(
+    job: Job, outcome: Outcome, parts: list[FinalPart], calls: list[CallResult]
+) -> dict[str, str] | None:
+    """End a completion once: final text, state, calls, ledger, the reservation's end.
+
+    Returns what viewers are told of it, or None when the claim was lost: then nothing is written.
+    """
+    held = Completion.objects.held(job.claim)
+    stopped = outcome.state == State.STOPPED
+    last = next((call for call in reversed(calls) if call.usage_source != "none"), None)
+    costs = [_charge_of(call) for call in calls]
+    known = [nanos for nanos, _source in costs if nanos is not None]
+    taken = held.filter(pk=job.completion).update(
+        state=outcome.state,
+        finished_at=Now(),
+        claim=None,
+        lease_until=None,
+        finish_reason="stopped" if stopped else outcome.finish_reason,
+        error_code=outcome.error_code,
+        error_detail=outcome.error_detail,
+        generation_ms=outcome.generation_ms,
+        prompt_tokens=last.prompt_tokens if last else None,
+        completion_tokens=last.completion_tokens if last else None,
+        usage_source=last.usage_source if last else "none",
+        cost_nanos=sum(known) if known else None,
+        cost_source=costs[-1][1] if costs else "none",
+        first_token_ms=next((c.first_token_ms for c in calls if c.first_token_ms is not None), None),
+    )
+    if taken != 1:
+        return None
+    for part in parts:
+        Part.objects.update_or_create(
+            pk=part.id,
+            defaults={
+                "message_id": part.message, "index": part.index, "kind": part.kind,
+                "text": part.text, "html": part.html, "seconds": part.seconds,
+                "renderer_version": part.renderer_version,
+            },
+        )
+    completion = record_calls(job, calls)
+    Reservation.objects.filter(completion_id=job.completion).delete()
+    return completion.facts()
+
+
+def _charge_of(call: CallResult) -> tuple[int | None, str]:
+    """What a call cost and where the figure is from: reported, price × tokens, or unknown."""
+    if call.dollars is not None:
+        return nanos_of(call.dollars), "provider"
+    price = call.target.price
+    if price is None or call.prompt_tokens is None or call.completion_tokens is None:
+        return None, "none"
+    source = "estimated" if call.usage_source == "estimated" else "price"
+    return cost_nanos(price, call.prompt_tokens, call.completion_tokens), source
+
+
+def record_calls(job: Job, calls: list[CallResult]) -> Completion:
+    """Store the calls and charge each of them that used anything, exactly once."""
+    completion = Completion.objects.select_related(
+        "asked_by", "stopped_by", "preset_version__preset"
+    ).get(pk=job.completion)
+    now = timezone.now()
+    entries = []
+    for call in calls:
+        nanos, source = _charge_of(call)
+        row = Call.objects.create(
+            pk=call.id, completion=completion, kind=call.kind, model_id=call.target.model,
+            model_name=call.target.model_name, provider_name=call.target.provider.name,
+            price=call.target.price, response_id=call.response_id, request_id=call.request_id,
+            status=call.status, error_code=call.error_code, error_detail=call.error_detail,
+            prompt_tokens=call.prompt_tokens, completion_tokens=call.completion_tokens,
+            usage_source=call.usage_source, cost_nanos=nanos, cost_source=source,
+            started_at=call.started, first_token_ms=call.first_token_ms, finished_at=now,
+        )
+        if call.usage_source != "none" or nanos is not None:
+            entries.append(_entry(completion, row, call, nanos, source))
+    LedgerEntry.objects.bulk_create(entries)
+    return completion
+
+
+def _entry(
+    completion: Completion, row: Call, call: CallResult, nanos: int | None, source: str
+) -> LedgerEntry:
+    preset = completion.preset_version.preset
+    person = completion.asked_by
+    price = call.target.price
+    return LedgerEntry(
+        call_id=row.pk, completion_id=completion.pk, conversation_id=completion.conversation_id,
+        user_id=person.pk if person else None, user_name=person.display_name if person else "",
+        provider_name=row.provider_name, model_id=call.target.model, model_name=row.model_name,
+        preset_id=preset.pk, preset_name=preset.name,
+        prompt_tokens=row.prompt_tokens, completion_tokens=row.completion_tokens,
+        usage_source=row.usage_source, cost_nanos=nanos, cost_source=source,
+        input_nanos_per_million=price.input_nanos_per_million if price else None,
+        output_nanos_per_million=price.output_nanos_per_million if price else None,
+    )

@@ -1,0 +1,211 @@
+"""The engine of this process: its runs, and what keeps them.
+
+Runs are held here until done, each in an empty context. One flusher saves the text of all of them,
+one keeper renews their leases and takes over what other processes left behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+from uuid import UUID
+
+from channels.db import database_sync_to_async
+from django.db import DatabaseError
+
+from conversations.engine import store
+from conversations.engine.frames import Settled
+from conversations.engine.run import Run, Surroundings
+from conversations.models import State
+
+log = logging.getLogger(__name__)
+
+FLUSH_SECONDS = 0.3
+RENEW_SECONDS = 5
+SWEEP_SECONDS = 5
+STOP_CHECK_SECONDS = 1
+SHUTDOWN_SECONDS = 8
+
+
+class Engine:
+    """Starts, keeps and ends runs. Everything but `start` and `stop` happens on its loop."""
+
+    def __init__(
+        self,
+        surroundings: Surroundings,
+        after: Callable[[store.Job, dict[str, str]], Awaitable[None]] | None = None,
+    ) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.around = surroundings
+        self.runs: dict[UUID, Run | None] = {}
+        self.stopped: set[UUID] = set()
+        self._after = after
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._closing = False
+
+    def open(self) -> None:
+        """Begin to keep: save, renew, sweep."""
+        for step in (self._flush_forever, self._keep_forever, self._watch_stops_forever):
+            self._hold(step())
+
+    def start(self, completion: UUID) -> None:
+        """Run a queued, committed completion. Thread-safe; returns at once."""
+        self.loop.call_soon_threadsafe(self._start, completion)
+
+    def stop(self, completion: UUID) -> None:
+        """Stop the run of this completion if it is here. Thread-safe."""
+        self.loop.call_soon_threadsafe(self._stop, completion)
+
+    def adopt(self, job: store.Job) -> None:
+        """Run a job that this process has claimed already."""
+        if job.completion not in self.runs:
+            self.runs[job.completion] = None
+            self._hold(self._run(job))
+
+    def writes(self, message: UUID) -> Run | None:
+        """The run here that writes `message`."""
+        for run in self.runs.values():
+            if run and any(writer.message == message for writer in run.writers):
+                return run
+        return None
+
+    def _start(self, completion: UUID) -> None:
+        if completion not in self.runs and not self._closing:
+            self.runs[completion] = None
+            self._hold(self._claim_and_run(completion))
+
+    def _stop(self, completion: UUID) -> None:
+        run = self.runs.get(completion)
+        if run is not None:
+            run.stop()
+        elif completion in self.runs:
+            self.stopped.add(completion)
+
+    def _hold(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self.loop.create_task(work, context=contextvars.Context())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _claim_and_run(self, completion: UUID) -> None:
+        try:
+            job = await database_sync_to_async(store.claim)(completion)
+        except Exception:
+            log.exception("claiming failed", extra={"completion": str(completion)})
+            job = None
+        if job is None:
+            self.runs.pop(completion, None)
+            self.stopped.discard(completion)
+            return
+        await self._run(job)
+
+    async def _run(self, job: store.Job) -> None:
+        run = Run(job, self.around)
+        self.runs[job.completion] = run
+        if job.completion in self.stopped:
+            run.stop()
+        facts: dict[str, str] | None = None
+        try:
+            facts = await run.execute()
+        except Exception:
+            log.exception("completion failed", extra={"completion": str(job.completion)})
+        finally:
+            self.runs.pop(job.completion, None)
+            self.stopped.discard(job.completion)
+        if facts is not None:
+            await self._go_on(job, facts)
+
+    async def _go_on(self, job: store.Job, facts: dict[str, str]) -> None:
+        """What waited for this completion may run now; then what follows from it."""
+        try:
+            for pk in await database_sync_to_async(store.waiting_for)(job.completion):
+                self._start(pk)
+            if self._after is not None and not self._closing:
+                await self._after(job, facts)
+        except Exception:
+            log.exception("following up failed", extra={"completion": str(job.completion)})
+
+    def _live(self) -> list[Run]:
+        return [run for run in self.runs.values() if run is not None]
+
+    async def _flush_forever(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_SECONDS)
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Store all text that isn't yet, in one short transaction."""
+        dirty, self.around.pace.dirty = self.around.pace.dirty, set()
+        if not dirty:
+            return
+        pieces = [(run, piece) for run in self._live() for piece in run.unsaved()]
+        if not pieces:
+            return
+        try:
+            complete = await database_sync_to_async(store.save)([piece for _run, piece in pieces])
+        except DatabaseError:
+            log.warning("saving failed, trying again")
+            for run, piece in pieces:
+                run.put_back(piece)
+            return
+        if not complete:
+            await self._drop_losers()
+
+    async def _drop_losers(self) -> None:
+        runs = self._live()
+        held = await database_sync_to_async(store.still_held)([run.job.claim for run in runs])
+        for run in runs:
+            if run.job.claim not in held:
+                run.interrupt()
+
+    async def _keep_forever(self) -> None:
+        """Renew our leases; end what dead processes left. Once at the start, then regularly."""
+        while True:
+            try:
+                if runs := self._live():
+                    await database_sync_to_async(store.renew)([run.job.claim for run in runs])
+                await self.sweep()
+            except DatabaseError:
+                log.warning("keeping failed, trying again")
+            await asyncio.sleep(SWEEP_SECONDS)
+
+    async def sweep(self) -> None:
+        """Mark what nobody writes any more: `interrupted`, or `failed` if nobody began."""
+        for job in await database_sync_to_async(store.take_expired)(20):
+            run = Run(job, self.around)
+            run.estimate_lost_call()
+            facts = await run.settle(store.Outcome(State.INTERRUPTED))
+            if facts is not None:
+                await self._go_on(job, facts)
+        for conversation, replies, facts in await database_sync_to_async(store.fail_unclaimed)():
+            for reply in replies:
+                self.around.bus.publish(Settled(conversation, reply, "failed", facts))
+
+    async def _watch_stops_forever(self) -> None:
+        """A stop is told at once; should that be lost, it is read here."""
+        while True:
+            await asyncio.sleep(STOP_CHECK_SECONDS)
+            runs = self._live()
+            if not runs:
+                continue
+            try:
+                claims = [run.job.claim for run in runs]
+                wanted = await database_sync_to_async(store.stops)(claims)
+            except DatabaseError:
+                continue
+            for run in runs:
+                if run.job.claim in wanted:
+                    run.stop()
+
+    async def close(self) -> None:
+        """End all runs as interrupted, their text stored, within ten seconds."""
+        self._closing = True
+        for run in self._live():
+            run.interrupt()
+        deadline = self.loop.time() + SHUTDOWN_SECONDS
+        while self.runs and self.loop.time() < deadline:
+            await asyncio.sleep(0.02)
+        for task in list(self._tasks):
+            task.cancel()

@@ -1,0 +1,110 @@
+"""A conversation's title, made by a chosen preset after the first exchange."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import aclosing
+from uuid import UUID
+
+from channels.db import database_sync_to_async
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from conversations.engine import store
+from conversations.engine.estimate import tokens_of, tokens_of_messages
+from conversations.models import Call, Completion, Conversation, Preset, Reservation, cost_nanos
+from conversations.models.base import new_id
+from conversations.providers import Adapter
+from conversations.providers.base import Begin, ChatMessage, ChatRequest, Parameters, Text, Usage
+from conversations.providers.errors import ProviderError
+
+ASK = (
+    "Write a title of at most six words for this conversation, in its language."
+    " Answer with the title alone, without quotation marks.\n\n{question}\n\n{answer}"
+)
+MOST_EXCERPT = 1_500
+MOST_TOKENS = 40
+MOST_CHARACTERS = 80
+
+
+def title_target() -> store.Target | None:
+    """The model of the preset that writes titles, if one is chosen."""
+    preset = Preset.objects.filter(writes_titles=True, enabled=True).first()
+    targets = store.targets_of(preset.version_id) if preset and preset.version_id else []
+    return targets[0] if targets else None
+
+
+async def write_title(job: store.Job, adapter: Callable[[store.Target], Adapter]) -> tuple[str, int] | None:
+    """Ask for a title, charge the call, store it; returns title and version, or None: no change."""
+    target = await database_sync_to_async(title_target)()
+    if target is None:
+        return None
+    answer = await database_sync_to_async(store.answer_of)(job.replies[0].message)
+    prompt = ASK.format(question=job.history[0][1][:MOST_EXCERPT], answer=answer[:MOST_EXCERPT])
+    call = store.CallResult(new_id(), Call.Kind.TITLE, target, timezone.now())
+    await database_sync_to_async(_reserve)(job.completion, call, prompt)
+    text = await _ask(prompt, target, adapter(target), call)
+    return await database_sync_to_async(_keep)(job, call, _tidy(text))
+
+
+async def _ask(
+    prompt: str, target: store.Target, adapter: Adapter, call: store.CallResult
+) -> str:
+    request = ChatRequest(
+        model=target.model_name,
+        messages=(ChatMessage("user", prompt),),
+        parameters=Parameters(max_tokens=MOST_TOKENS),
+        stream=False,
+    )
+    text = ""
+    try:
+        async with aclosing(adapter.stream(request)) as batches:
+            async for batch in batches:
+                for event in batch:
+                    match event:
+                        case Text(piece, _choice):
+                            text += piece
+                        case Usage():
+                            call.prompt_tokens = event.prompt_tokens
+                            call.completion_tokens = event.completion_tokens
+                            call.usage_source, call.dollars = "provider", event.cost
+                        case Begin(response_id, request_id):
+                            call.response_id = response_id or ""
+                            call.request_id = request_id or ""
+    except ProviderError as trouble:
+        call.error_code, call.error_detail = trouble.code, trouble.detail[:2000]
+        return ""
+    if call.usage_source == "none" and text:
+        call.prompt_tokens, call.completion_tokens = tokens_of_messages([prompt]), tokens_of(text)
+        call.usage_source = "estimated"
+    return text
+
+
+def _tidy(text: str) -> str:
+    line = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    return line.strip("\"'“”„«»#* ").removesuffix(".")[:MOST_CHARACTERS]
+
+
+def _reserve(completion: UUID, call: store.CallResult, prompt: str) -> None:
+    """Hold the worst case; a token is at least one byte."""
+    price = call.target.price
+    bound = cost_nanos(price, len(prompt.encode()) + 500, MOST_TOKENS) if price else None
+    person = Completion.objects.values_list("asked_by", flat=True).get(pk=completion)
+    if person is not None:
+        Reservation.objects.create(
+            completion_id=completion, call_id=call.id, user_id=person, amount_nanos=bound
+        )
+
+
+@transaction.atomic
+def _keep(job: store.Job, call: store.CallResult, title: str) -> tuple[str, int] | None:
+    """Charge the call; the title counts only while nobody has chosen one."""
+    store.record_calls(job, [call])
+    Reservation.objects.filter(call_id=call.id).delete()
+    if not title:
+        return None
+    rows = Conversation.objects.filter(pk=job.conversation, title_is_chosen=False)
+    if not rows.update(title=title, version=F("version") + 1):
+        return None
+    return title, rows.values_list("version", flat=True).get()

@@ -1,0 +1,149 @@
+"""The only hand on a running reply: gathers its text, publishes frames, marks it to be saved.
+
+The first token goes out at once, and any other that comes when the last frame is long enough ago;
+in between text gathers, for one display frame when little runs and up to 50 ms under load.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import UUID
+
+from conversations.engine.frames import Bus, Frame
+
+QUIET_SECONDS = 0.016
+BUSY_SECONDS = 0.040
+FLOOD_SECONDS = 0.050
+# So many writers at once count as busy; so many characters in one frame count as a flood.
+BUSY_WRITERS = 16
+FLOOD_CHARACTERS = 2_000
+
+
+class PartText:
+    """The text of one part: the pieces not yet published and not yet saved, and all of it."""
+
+    __slots__ = (
+        "ended", "fresh", "index", "kind", "pieces", "resumed", "sent", "started", "unsaved"
+    )
+
+    def __init__(self, index: int, kind: str, text: str = "", started: float | None = None) -> None:
+        self.index = index
+        self.kind = kind
+        self.pieces = [text] if text else []
+        self.resumed = self.sent = len(text)
+        self.fresh: list[str] = []
+        self.unsaved: list[str] = []
+        self.started = self.ended = started
+
+    def add(self, text: str) -> None:
+        self.pieces.append(text)
+        self.fresh.append(text)
+        self.unsaved.append(text)
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it was written; None for a part that an earlier run began."""
+        if self.started is None or self.ended is None:
+            return None
+        return round(self.ended - self.started, 1)
+
+    @property
+    def text(self) -> str:
+        if len(self.pieces) > 1:
+            self.pieces = ["".join(self.pieces)]
+        return self.pieces[0] if self.pieces else ""
+
+
+class Writer:
+    """Writes one reply message."""
+
+    def __init__(self, conversation: UUID, message: UUID, pace: Pace, bus: Bus) -> None:
+        self.conversation = conversation
+        self.message = message
+        self.parts: list[PartText] = []
+        self.characters = 0
+        self.last_frame = 0.0
+        self._pace = pace
+        self._bus = bus
+
+    def resume(self, parts: list[PartText]) -> None:
+        """Go on after the text that is stored."""
+        self.parts = parts
+        self.characters = sum(part.resumed for part in parts)
+
+    def add(self, kind: str, text: str) -> None:
+        """Append `text` to the last part if it is of this kind, otherwise begin a part."""
+        if not self.parts or self.parts[-1].kind != kind:
+            now = self._pace.now()
+            self.parts.append(PartText(len(self.parts), kind, started=now))
+        self.parts[-1].add(text)
+        self.parts[-1].ended = self._pace.now()
+        self.characters += len(text)
+        self._pace.due(self)
+
+    def publish(self) -> int:
+        """Send what has gathered, one frame per part; returns the characters sent."""
+        sent = 0
+        for part in self.parts:
+            if not part.fresh:
+                continue
+            text = "".join(part.fresh)
+            part.fresh.clear()
+            frame = Frame(self.conversation, self.message, part.index, part.kind, part.sent, text)
+            part.sent += len(text)
+            sent += len(text)
+            self._bus.publish(frame)
+        return sent
+
+
+class Pace:
+    """When frames go: at once while little runs, otherwise all that is due together."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._due: dict[Writer, None] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._flooded_until = 0.0
+        self.now = loop.time
+        self.writers = 0
+        self.dirty: set[Writer] = set()
+
+    def interval(self) -> float:
+        """Seconds between two frames of a reply."""
+        if self._flooded_until > self.now():
+            return FLOOD_SECONDS
+        share = min(1.0, self.writers / BUSY_WRITERS)
+        return QUIET_SECONDS + (BUSY_SECONDS - QUIET_SECONDS) * share**2
+
+    def due(self, writer: Writer) -> None:
+        """`writer` has new text."""
+        self.dirty.add(writer)
+        if writer in self._due:
+            return
+        now = self.now()
+        interval = self.interval()
+        first = not writer.last_frame
+        if first or (now - writer.last_frame >= interval and self._timer is None):
+            self._send(writer, now)
+            return
+        self._due[writer] = None
+        if self._timer is None:
+            wait = max(0.001, min(interval, writer.last_frame + interval - now))
+            self._timer = self._loop.call_later(wait, self._flush)
+
+    def finish(self, writer: Writer) -> None:
+        """The reply is over: what is left goes now."""
+        self._due.pop(writer, None)
+        self._send(writer, self.now())
+
+    def _flush(self) -> None:
+        self._timer = None
+        due, self._due = self._due, {}
+        now = self.now()
+        for writer in due:
+            self._send(writer, now)
+
+    def _send(self, writer: Writer, now: float) -> None:
+        writer.last_frame = now
+        if writer.publish() > FLOOD_CHARACTERS:
+            self._flooded_until = now + 1

@@ -1,0 +1,386 @@
+"""This process's hub: frames in, HTML patches out to all viewers here.
+
+It holds one copy of each watched running message, however many watch, renders each step once and
+hands the same bytes to all. What it doesn't know it is told by the `Reader` that it is given: it
+touches no database. All of it happens on the server's loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Coroutine, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from uuid import UUID
+
+from conversations.engine.frames import Bus, Event, Frame, Gone, Introduced, Settled, Shown
+from conversations.rendering import Growing
+from conversations.rendering.parts import appended_part, part_html, state_html, whole_body
+
+log = logging.getLogger(__name__)
+
+MOST_UNACKNOWLEDGED_BYTES = 256 * 1024
+MOST_UNACKNOWLEDGED_SECONDS = 10
+# A listener that never says what it has isn't a page of ours; it is held to this much in all.
+MOST_SILENT_BYTES = 16 * 1024 * 1024
+TRY_AGAIN_LATER = 1013
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A running message as it stands: index, kind and text of each part."""
+
+    message: UUID
+    parts: list[tuple[int, str, str]]
+
+
+class Reader(Protocol):
+    """What the hub asks for, answered by the composition root."""
+
+    async def running(self, conversation: UUID) -> list[Snapshot]:
+        """The conversation's messages that are being written, or wait to be."""
+
+    async def snapshot(self, message: UUID) -> Snapshot | None:
+        """One message, or None when nobody writes it any more."""
+
+    async def articles(self, messages: Iterable[UUID]) -> dict[UUID, str]:
+        """The whole markup of these messages."""
+
+    async def after(self, conversation: UUID, sequence: int) -> dict[UUID, str]:
+        """The markup of the messages after `sequence`, in order."""
+
+
+def replacing(article: str) -> str:
+    """A patch that puts this article in the place of the one with its id."""
+    return article.replace("<article ", '<article hx-swap-oob="true" ', 1)
+
+
+class Viewer:
+    """One open page; `send` and `close` are its socket's."""
+
+    def __init__(self, person: UUID, session: str, socket: Any) -> None:
+        self.person = person
+        self.session = session
+        self.socket = socket
+        self.acknowledges = False
+        self.closed = False
+        self._unacknowledged: deque[tuple[int, int, float]] = deque()
+        self._bytes = 0
+
+    def acknowledge(self, sequence: int) -> None:
+        while self._unacknowledged and self._unacknowledged[0][0] <= sequence:
+            self._bytes -= self._unacknowledged.popleft()[1]
+
+    def note(self, sequence: int, size: int, now: float) -> None:
+        self._bytes += size
+        if self.acknowledges:
+            self._unacknowledged.append((sequence, size, now))
+
+    def is_slow(self, now: float) -> bool:
+        if not self.acknowledges:
+            return self._bytes > MOST_SILENT_BYTES
+        oldest = self._unacknowledged[0][2] if self._unacknowledged else now
+        return (
+            self._bytes > MOST_UNACKNOWLEDGED_BYTES or now - oldest > MOST_UNACKNOWLEDGED_SECONDS
+        )
+
+
+class Copy:
+    """A running message as this process knows it."""
+
+    def __init__(self, message: UUID, snapshot: Snapshot | None = None) -> None:
+        self.key = f"m-{message.hex}"
+        self.parts: list[tuple[str, Growing]] = []
+        self.lengths: list[int] = []
+        self.waiting: list[Frame] | None = None
+        for index, kind, text in snapshot.parts if snapshot else ():
+            if index == len(self.parts):
+                self._begin(index, kind)
+                self._grow(index, text)
+
+    def _begin(self, index: int, kind: str) -> None:
+        self.parts.append((kind, Growing(f"{self.key}-{index}")))
+        self.lengths.append(0)
+
+    def _grow(self, index: int, text: str) -> None:
+        self.parts[index][1].feed(text)
+        self.lengths[index] += len(text)
+
+    def apply(self, frame: Frame) -> str | None:
+        """The patch that `frame` makes, empty if it is known already; None if a piece is missing."""
+        index = frame.part
+        if index > len(self.parts):
+            return None
+        if index == len(self.parts):
+            if frame.offset:
+                return None
+            self._begin(index, frame.kind)
+            self._grow(index, frame.text)
+            return appended_part(self.key, self.part(index))
+        known = self.lengths[index] - frame.offset
+        if known < 0:
+            return None
+        if known >= len(frame.text):
+            return ""
+        growing = self.parts[index][1]
+        before = growing.count
+        self._grow(index, frame.text[known:])
+        return growing.patch(before)
+
+    def part(self, index: int, *, oob: bool = False) -> str:
+        kind, growing = self.parts[index]
+        return part_html(self.key, index, kind, growing.html(), growing.count, oob=oob)
+
+    def count(self, index: int) -> int:
+        return self.parts[index][1].count
+
+    def catch_up(self, have: Mapping[str, int]) -> str:
+        """What brings a page with so many steps of each part to the present."""
+        patches = []
+        for index, (_kind, growing) in enumerate(self.parts):
+            count = have.get(str(index))
+            if count is None:
+                patches.append(appended_part(self.key, self.part(index)))
+            elif count <= growing.count:
+                patches.append(growing.patch(count))
+            else:
+                patches.append(self.part(index, oob=True))
+        return "".join(patches)
+
+    def finish(self, html: Mapping[int, str]) -> str:
+        """The last patches: what closes each part, or its whole final rendering if that differs."""
+        patches = []
+        for index, (kind, growing) in enumerate(self.parts):
+            patch, whole = growing.finish(html.get(index))
+            patches.append(
+                patch if whole is None
+                else part_html(self.key, index, kind, whole, growing.count, oob=True)
+            )
+        return "".join(patches)
+
+
+@dataclass
+class Room:
+    """A watched conversation."""
+
+    conversation: UUID
+    viewers: dict[Viewer, None] = field(default_factory=dict)
+    copies: dict[UUID, Copy] = field(default_factory=dict)
+    known: set[UUID] = field(default_factory=set)
+    sequence: int = 0
+    early: list[Event] | None = field(default_factory=list)
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Hub:
+    """All watched conversations of this process."""
+
+    def __init__(self, bus: Bus, reader: Reader) -> None:
+        self._bus = bus
+        self._reader = reader
+        self._loop = asyncio.get_running_loop()
+        self.rooms: dict[UUID, Room] = {}
+        self._outbox: list[tuple[list[Viewer], int, str]] = []
+        self._wake = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def open(self) -> None:
+        self._spawn(self._pump_forever())
+
+    def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+
+    async def join(self, conversation: UUID, viewer: Viewer) -> None:
+        """Let `viewer` watch; the caller has checked that they may."""
+        room = self.rooms.get(conversation)
+        if room is None:
+            room = self.rooms[conversation] = Room(conversation)
+            room.viewers[viewer] = None
+            self._bus.subscribe(conversation, self._on_event)
+            self._spawn(self._fill(room))
+        room.viewers[viewer] = None
+        await room.ready.wait()
+
+    def leave(self, conversation: UUID, viewer: Viewer) -> None:
+        room = self.rooms.get(conversation)
+        if room is None or viewer not in room.viewers:
+            return
+        viewer.closed = True
+        del room.viewers[viewer]
+        if not room.viewers:
+            del self.rooms[conversation]
+            self._bus.unsubscribe(conversation, self._on_event)
+
+    async def catch_up(
+        self, conversation: UUID, viewer: Viewer, have: Mapping[UUID, Mapping[str, int]], after: int
+    ) -> None:
+        """Bring a page that shows `have`, and messages up to `after`, to the present."""
+        room = self.rooms.get(conversation)
+        if room is None:
+            return
+        viewer.acknowledges = True
+        newer = await self._reader.after(conversation, after)
+        ended: dict[UUID, str] = {}
+        while lost := [pk for pk in have if pk not in room.copies and pk not in ended]:
+            ended.update(dict.fromkeys(lost, "") | await self._reader.articles(lost))
+        # From here to the sending nothing is awaited, so no frame can come in between.
+        if newer:
+            self._send(room, "".join(self._unheard(newer)), [viewer])
+        for message, article in ended.items():
+            if message not in room.copies:
+                self._send(room, replacing(article), [viewer])
+        for message, counts in have.items():
+            if copy := room.copies.get(message):
+                self._send(room, copy.catch_up(counts), [viewer], self._mark(copy))
+        for message in newer:
+            if (copy := room.copies.get(message)) and message not in have:
+                self._send(room, whole_body(copy.key, self._all_parts(copy)), [viewer])
+
+    def _unheard(self, articles: Mapping[UUID, str]) -> Iterable[str]:
+        yield '<div hx-swap-oob="beforeend:#messages">'
+        yield from articles.values()
+        yield "</div>"
+
+    def _all_parts(self, copy: Copy) -> str:
+        return "".join(copy.part(index) for index in range(len(copy.parts)))
+
+    async def _fill(self, room: Room) -> None:
+        """Read what runs, then apply what came meanwhile."""
+        try:
+            for snapshot in await self._reader.running(room.conversation):
+                room.copies[snapshot.message] = Copy(snapshot.message, snapshot)
+                room.known.add(snapshot.message)
+        except Exception:
+            log.exception("reading a conversation failed")
+        early, room.early = room.early or [], None
+        room.ready.set()
+        for event in early:
+            self._on_event(event)
+
+    def _on_event(self, event: Event) -> None:
+        room = self.rooms.get(event.conversation)
+        if room is None:
+            return
+        if room.early is not None:
+            room.early.append(event)
+            return
+        match event:
+            case Frame():
+                self._on_frame(room, event)
+            case Settled():
+                self._on_settled(room, event)
+            case Introduced():
+                self._on_introduced(room, event)
+            case Shown():
+                self._send(room, event.html)
+            case Gone():
+                for viewer in list(room.viewers):
+                    self._spawn(viewer.socket.check())
+
+    def _on_introduced(self, room: Room, event: Introduced) -> None:
+        room.known.update(event.messages)
+        self._send(room, f'<div hx-swap-oob="beforeend:#messages">{event.html}</div>')
+
+    def _on_frame(self, room: Room, frame: Frame) -> None:
+        copy = room.copies.get(frame.message)
+        if copy is None:
+            copy = room.copies[frame.message] = Copy(frame.message)
+            if frame.message not in room.known:
+                self._reload(room, copy, frame)
+                return
+        if copy.waiting is not None:
+            copy.waiting.append(frame)
+            return
+        patch = copy.apply(frame)
+        if patch is None:
+            self._reload(room, copy, frame)
+        elif patch:
+            self._send(room, patch, None, self._mark(copy, frame.part))
+
+    def _reload(self, room: Room, copy: Copy, frame: Frame) -> None:
+        """A piece is missing: read what is stored, then go on with what comes."""
+        copy.waiting = [frame]
+        self._spawn(self._reread(room, copy, frame.message))
+
+    async def _reread(self, room: Room, copy: Copy, message: UUID) -> None:
+        if message not in room.known:
+            room.known.add(message)
+            for article in (await self._reader.articles([message])).values():
+                self._send(room, f'<div hx-swap-oob="beforeend:#messages">{article}</div>')
+        snapshot = await self._reader.snapshot(message)
+        waiting = copy.waiting or []
+        if room.copies.get(message) is not copy:
+            return
+        fresh = Copy(message, snapshot)
+        behind = any(fresh.apply(frame) is None for frame in waiting)
+        if behind:
+            await asyncio.sleep(0.3)
+            self._spawn(self._reread(room, copy, message))
+            return
+        room.copies[message] = fresh
+        self._send(room, whole_body(fresh.key, self._all_parts(fresh)), None, self._mark(fresh))
+
+    def _on_settled(self, room: Room, event: Settled) -> None:
+        room.known.add(event.message)
+        copy = room.copies.pop(event.message, None)
+        key = f"m-{event.message.hex}"
+        if copy is not None and copy.waiting is None and len(copy.parts) == len(event.html):
+            text = copy.finish(event.html)
+        elif event.html:
+            self._spawn(self._replace(room, event.message))
+            return
+        else:
+            text = ""
+        self._send(room, text + state_html(key, event.facts))
+
+    async def _replace(self, room: Room, message: UUID) -> None:
+        for article in (await self._reader.articles([message])).values():
+            self._send(room, replacing(article))
+
+    def _mark(self, copy: Copy, index: int | None = None) -> str:
+        """The header's second half: which part this is about, and its steps after it."""
+        if not copy.parts:
+            return ""
+        index = len(copy.parts) - 1 if index is None else index
+        return f" {copy.key} {index} {copy.count(index)}"
+
+    def _send(
+        self, room: Room, html: str, viewers: list[Viewer] | None = None, mark: str = ""
+    ) -> None:
+        if not html:
+            return
+        room.sequence += 1
+        targets = list(room.viewers) if viewers is None else viewers
+        self._outbox.append((targets, room.sequence, f"<!--{room.sequence}{mark}-->{html}"))
+        self._wake.set()
+
+    async def _pump_forever(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            outbox, self._outbox = self._outbox, []
+            for viewers, sequence, text in outbox:
+                for viewer in viewers:
+                    await self._deliver(viewer, sequence, text)
+
+    async def _deliver(self, viewer: Viewer, sequence: int, text: str) -> None:
+        if viewer.closed:
+            return
+        now = self._loop.time()
+        viewer.note(sequence, len(text), now)
+        try:
+            if viewer.is_slow(now):
+                viewer.closed = True
+                await viewer.socket.close(code=TRY_AGAIN_LATER)
+            else:
+                await viewer.socket.send(text_data=text)
+        except Exception:
+            viewer.closed = True
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

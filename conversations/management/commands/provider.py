@@ -1,0 +1,109 @@
+"""`provider`: add a provider with its models and presets, or check that it answers."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from conversations.models import Kind, Provider
+from conversations.offering import Prices, offer_models
+from conversations.process import endpoint_of
+from conversations.providers import adapter_for
+from conversations.providers.errors import ProviderError
+
+
+class Command(BaseCommand):
+    """`provider add NAME --kind KIND …` and `provider check NAME`."""
+
+    help = "Add a provider (doing it again changes nothing), or check that one answers."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        actions = parser.add_subparsers(dest="action", required=True)
+        add = actions.add_parser("add", help="Add a provider; prints each preset's slug.")
+        add.add_argument("name")
+        add.add_argument("--kind", required=True, choices=Kind.values)
+        add.add_argument("--base-url", default="")
+        add.add_argument("--key-env", help="The environment variable that holds the key.")
+        add.add_argument("--option", action="append", default=[], metavar="NAME=VALUE")
+        add.add_argument(
+            "--model", action="append", default=[], metavar="ID[=IN/OUT]",
+            help="A model, and what it costs in dollars per million tokens.",
+        )
+        check = actions.add_parser("check", help="Ask the provider for its models.")
+        check.add_argument("name")
+
+    def handle(self, *args: Any, action: str, **options: Any) -> None:
+        if action == "add":
+            self._add(**options)
+        else:
+            self._check(options["name"])
+
+    def _add(self, *, name: str, kind: str, base_url: str, **options: Any) -> None:
+        provider = Provider.objects.filter(name=name).first() or Provider(name=name)
+        provider.kind, provider.base_url = kind, base_url.rstrip("/")
+        provider.options = dict(_pair(option) for option in options["option"])
+        if options["key_env"]:
+            provider.key = _key_from(options["key_env"])
+        try:
+            provider.full_clean()
+        except ValidationError as trouble:
+            raise CommandError("; ".join(trouble.messages)) from None
+        provider.save()
+        models = dict(_model(text) for text in options["model"])
+        if kind == Kind.DEMO and not models:
+            models = {"demo": None}
+        for preset in offer_models(provider, models):
+            self.stdout.write(preset.slug)
+
+    def _check(self, name: str) -> None:
+        provider = Provider.objects.filter(name=name).first()
+        if provider is None:
+            raise CommandError(f"There is no provider called {name}.")
+        asyncio.run(self._list(provider))
+
+    async def _list(self, provider: Provider) -> None:
+        adapter = adapter_for(provider.kind, endpoint_of(provider))
+        began = time.perf_counter()
+        try:
+            models = await adapter.models()
+        except ProviderError as trouble:
+            raise CommandError(f"{trouble.sentence} ({trouble.code}) {trouble.detail}") from None
+        finally:
+            await adapter.aclose()
+        seconds = time.perf_counter() - began
+        self.stdout.write(f"It answers in {seconds * 1000:.0f} ms and lists {len(models)} models.")
+        for model in models[:50]:
+            self.stdout.write(f"  {model.id}")
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise CommandError(f"An option is written NAME=VALUE, not {text}.")
+    return name, value
+
+
+def _key_from(variable: str) -> str:
+    if key := os.environ.get(variable, ""):
+        return key
+    raise CommandError(f"The environment variable {variable} is empty.")
+
+
+def _model(text: str) -> tuple[str, Prices | None]:
+    """`ID=IN/OUT`: ids may hold `=` and `/` themselves, so the price is what parses at the end."""
+    name, equals, rest = text.rpartition("=")
+    if not equals:
+        return text, None
+    try:
+        dollars_in, dollars_out = (Decimal(price) for price in rest.split("/"))
+    except (InvalidOperation, ValueError):
+        return text, None
+    if dollars_in < 0 or dollars_out < 0:
+        raise CommandError("A price can't be below zero.")
+    return name, (dollars_in, dollars_out)

@@ -1,0 +1,114 @@
+"""Conversations: whose they are, and who may read, write and manage them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import ClassVar
+from uuid import UUID
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from conversations.models.base import new_id
+from conversations.models.people import Membership, Role, Team, User
+
+# How long a deletion can be taken back.
+UNDO = timedelta(seconds=10)
+
+
+class ConversationQuerySet(models.QuerySet["Conversation"]):
+    """Access is decided here and nowhere else; what isn't visible is like what doesn't exist."""
+
+    def visible_to(self, user: User) -> ConversationQuerySet:
+        """Conversations `user` may read: their own, their teams', and those shared with them."""
+        return self.filter(deleted_at=None).filter(
+            Q(owner=user)
+            | Q(team__in=Membership.objects.filter(user=user).values("team"))
+            | Q(pk__in=Access.objects.filter(user=user).values("conversation"))
+        )
+
+    def writable_by(self, user: User) -> ConversationQuerySet:
+        """Those of the visible ones in which `user` may write."""
+        mine = Membership.objects.filter(user=user, role=Role.EDITOR)
+        shared = Access.objects.filter(user=user, role=Role.EDITOR)
+        return self.filter(deleted_at=None).filter(
+            Q(owner=user) | Q(team__in=mine.values("team")) | Q(pk__in=shared.values("conversation"))
+        )
+
+    def managed_by(self, user: User) -> ConversationQuerySet:
+        """Those that `user` may rename, archive, share and delete."""
+        return self.filter(owner=user, deleted_at=None)
+
+    def restorable_by(self, user: User) -> ConversationQuerySet:
+        """Deleted ones that `user` can still take back."""
+        return self.filter(owner=user, deleted_at__gt=timezone.now() - UNDO * 6)
+
+    def listed(self) -> ConversationQuerySet:
+        """What a sidebar shows, newest first."""
+        return self.filter(archived_at=None).order_by("-active_at", "-pk")
+
+    def give_out_sequences(self, pk: UUID, count: int) -> int:
+        """Reserve `count` places in the order of messages; returns the first of them."""
+        self.filter(pk=pk).update(
+            last_sequence=F("last_sequence") + count, active_at=timezone.now()
+        )
+        return self.values_list("last_sequence", flat=True).get(pk=pk) - count + 1
+
+
+class Conversation(models.Model):
+    """Messages in a tree; the default path leads to its newest leaf."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    owner = models.ForeignKey(User, models.CASCADE, related_name="conversations")
+    team = models.ForeignKey(Team, models.SET_NULL, null=True, blank=True)
+    title = models.CharField(_("title"), max_length=200, blank=True)
+    title_is_chosen = models.BooleanField(default=False)
+    version = models.PositiveIntegerField(default=1)
+    last_sequence = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(default=timezone.now)
+    active_at = models.DateTimeField(default=timezone.now)
+    archived_at = models.DateTimeField(null=True, blank=True)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ConversationQuerySet.as_manager()
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(
+                fields=["owner", "-active_at", "-id"],
+                condition=Q(deleted_at=None, archived_at=None),
+                name="conversation_listed",
+            ),
+            models.Index(
+                fields=["owner", "-archived_at"],
+                condition=Q(deleted_at=None, archived_at__isnull=False),
+                name="conversation_archived",
+            ),
+            models.Index(
+                fields=["deleted_at"],
+                condition=Q(deleted_at__isnull=False),
+                name="conversation_deleted",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"conversation {self.pk}"
+
+
+class Access(models.Model):
+    """A conversation shared with one person."""
+
+    conversation = models.ForeignKey(Conversation, models.CASCADE, related_name="accesses")
+    user = models.ForeignKey(User, models.CASCADE)
+    role = models.CharField(max_length=10, choices=Role, default=Role.READER)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["conversation", "user"], name="access_unique"),
+            models.CheckConstraint(condition=Q(role__in=Role.values), name="access_role"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.role} access"

@@ -1,0 +1,129 @@
+"""People, their teams, and the one-time links that let someone in."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models, transaction
+from django.db.models.functions import Lower
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from conversations.models.base import new_id
+
+
+class User(AbstractUser):
+    """A person. Addresses are unique whatever their case; a person without one has an empty text."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    email = models.EmailField(_("e-mail address"), blank=True)
+
+    class Meta(AbstractUser.Meta):
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                Lower("email"), name="user_email_unique", condition=~models.Q(email="")
+            ),
+            models.UniqueConstraint(Lower("username"), name="user_username_unique"),
+        ]
+
+    @property
+    def display_name(self) -> str:
+        return self.get_full_name() or self.username
+
+    @property
+    def initials(self) -> str:
+        """One or two letters that stand for the person."""
+        words = self.display_name.replace(".", " ").replace("_", " ").split()
+        return "".join(word[0] for word in words[:2]).upper()
+
+
+class Team(models.Model):
+    """People who share conversations."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    name = models.CharField(_("name"), max_length=80)
+    members = models.ManyToManyField(User, through="Membership", related_name="teams")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Role(models.TextChoices):
+    """What a person may do with a conversation: a reader reads, an editor writes too."""
+
+    EDITOR = "editor", _("editor")
+    READER = "reader", _("reader")
+
+
+class Membership(models.Model):
+    """A person's place in a team."""
+
+    team = models.ForeignKey(Team, models.CASCADE)
+    user = models.ForeignKey(User, models.CASCADE)
+    role = models.CharField(max_length=10, choices=Role, default=Role.EDITOR)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["team", "user"], name="membership_unique"),
+            models.CheckConstraint(condition=models.Q(role__in=Role.values), name="membership_role"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.team}"
+
+
+class OneTimeLinkManager(models.Manager["OneTimeLink"]):
+    def issue(self, purpose: str, user: User | None = None, minutes: int = 60) -> str:
+        """A new secret for `purpose`; only its hash is stored.
+
+        Of set-up links, and of one person's sign-in links, only the newest is good.
+        """
+        token = secrets.token_urlsafe(32)
+        with transaction.atomic():
+            if purpose != OneTimeLink.INVITE:
+                self.filter(purpose=purpose, user=user).delete()
+            self.create(
+                purpose=purpose,
+                user=user,
+                token_hash=_hashed(token),
+                expires_at=timezone.now() + timedelta(minutes=minutes),
+            )
+        return token
+
+    def valid(self, purpose: str, token: str) -> OneTimeLink | None:
+        """The link that `token` opens, if it is still good."""
+        return self.filter(
+            purpose=purpose, token_hash=_hashed(token), expires_at__gt=timezone.now()
+        ).first()
+
+    def use(self, purpose: str, token: str) -> OneTimeLink | None:
+        """As `valid`, and spent: of several that try at once, one gets it."""
+        link = self.valid(purpose, token)
+        if link is None or self.filter(pk=link.pk).delete()[0] != 1:
+            return None
+        return link
+
+
+class OneTimeLink(models.Model):
+    """A secret address that works once: for the first administrator, a sign-in, an invitation."""
+
+    SETUP, LOGIN, INVITE = "setup", "login", "invite"
+
+    purpose = models.CharField(max_length=10)
+    user = models.ForeignKey(User, models.CASCADE, null=True)
+    token_hash = models.CharField(max_length=64, unique=True)
+    expires_at = models.DateTimeField()
+
+    objects: ClassVar[Any] = OneTimeLinkManager()
+
+    def __str__(self) -> str:
+        return f"{self.purpose} link"
+
+
+def _hashed(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,99 @@
+"""What people choose from: a model with instructions and parameters, in immutable versions."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from conversations.models.base import is_uuid, new_id
+from conversations.models.people import User
+from conversations.models.providers import LanguageModel
+
+
+class PresetQuerySet(models.QuerySet["Preset"]):
+    def visible_to(self, user: User) -> PresetQuerySet:
+        """Presets that `user` may choose: the offered ones whose provider is open."""
+        return self.filter(
+            enabled=True,
+            version__isnull=False,
+            version__preset_models__model__provider__enabled=True,
+            version__preset_models__model__withdrawn=False,
+            version__preset_models__position=0,
+        )
+
+    def named(self, name: str) -> PresetQuerySet:
+        """The preset with this slug or id."""
+        return self.filter(pk=name) if is_uuid(name) else self.filter(slug=name)
+
+
+class Preset(models.Model):
+    """A named choice; `version` is what it means today."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    slug = models.SlugField(_("slug"), max_length=120, unique=True)
+    name = models.CharField(_("name"), max_length=80)
+    description = models.CharField(_("description"), max_length=200, blank=True)
+    enabled = models.BooleanField(_("offered"), default=True)
+    order = models.IntegerField(_("order"), default=0)
+    is_default = models.BooleanField(_("chosen unless another is"), default=False)
+    writes_titles = models.BooleanField(_("writes conversation titles"), default=False)
+    version = models.ForeignKey(
+        "PresetVersion", models.RESTRICT, null=True, editable=False, related_name="+"
+    )
+
+    objects = PresetQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-is_default", "order", "name"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["is_default"], condition=models.Q(is_default=True), name="preset_one_default"
+            ),
+            models.UniqueConstraint(
+                fields=["writes_titles"],
+                condition=models.Q(writes_titles=True),
+                name="preset_one_writes_titles",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class PresetVersion(models.Model):
+    """What a preset meant at a time: never changed, so that an old answer can say who wrote it."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    preset = models.ForeignKey(Preset, models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    system_text = models.TextField(_("instructions"), blank=True)
+    parameters = models.JSONField(_("parameters"), default=dict, blank=True)
+    language_models = models.ManyToManyField(LanguageModel, through="PresetModel")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["preset", "number"], name="preset_version_unique")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.preset} v{self.number}"
+
+
+class PresetModel(models.Model):
+    """The models of a version in order: the first, then the ones to fall back to."""
+
+    version = models.ForeignKey(PresetVersion, models.CASCADE, related_name="preset_models")
+    model = models.ForeignKey(LanguageModel, models.CASCADE)
+    position = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        ordering: ClassVar = ["position"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["version", "position"], name="preset_model_unique")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.position}: {self.model}"

@@ -1,0 +1,113 @@
+"""Services that offer models, the models, and what they cost."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
+from typing import ClassVar
+
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from conversations.models.base import new_id
+from conversations.models.secret_field import SecretField
+
+NANOS = 1_000_000_000
+
+
+def dollars(nanos: int) -> str:
+    """An amount for people: two digits after the point, or as many as show two that count."""
+    amount = Decimal(nanos) / NANOS
+    if not amount or abs(amount) >= 1:
+        return f"{amount:.2f}"
+    places = max(2, 1 - amount.adjusted())
+    return f"{amount.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP):f}"
+
+
+class Kind(models.TextChoices):
+    """The wire formats there is an adapter for."""
+
+    OPENAI_COMPATIBLE = "openai_compatible", _("OpenAI-compatible server")
+    DEMO = "demo", _("Built-in demo (no model)")
+
+
+class Provider(models.Model):
+    """A service offering models, and how it is reached."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    name = models.CharField(_("name"), max_length=80, unique=True)
+    kind = models.CharField(_("kind"), max_length=30, choices=Kind)
+    base_url = models.URLField(_("base URL"), max_length=500, blank=True)
+    key = SecretField(_("key"), blank=True, default="")
+    options = models.JSONField(_("options"), default=dict, blank=True)
+    enabled = models.BooleanField(_("enabled"), default=True)
+    connect_seconds = models.FloatField(default=5, validators=[MinValueValidator(0.1)])
+    first_byte_seconds = models.FloatField(default=120, validators=[MinValueValidator(0.1)])
+    silence_seconds = models.FloatField(default=60, validators=[MinValueValidator(0.1)])
+    total_seconds = models.FloatField(default=600, validators=[MinValueValidator(1)])
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering: ClassVar = ["name"]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(kind="demo") | ~models.Q(base_url=""),
+                name="provider_has_address",
+                violation_error_message=_("A provider of this kind needs its base URL."),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class LanguageModel(models.Model):
+    """One model of a provider, by the provider's own id."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    provider = models.ForeignKey(Provider, models.CASCADE, related_name="models")
+    name = models.CharField(_("model id"), max_length=200)
+    context_tokens = models.PositiveIntegerField(_("context window, tokens"), null=True, blank=True)
+    withdrawn = models.BooleanField(_("withdrawn"), default=False)
+
+    class Meta:
+        ordering: ClassVar = ["provider__name", "name"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["provider", "name"], name="model_unique")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.provider})"
+
+    def price_at(self, moment: datetime | None = None) -> Price | None:
+        """The price in force at `moment` (now), or None: unknown, which is never zero."""
+        return self.prices.filter(valid_from__lte=moment or timezone.now()).first()
+
+
+class Price(models.Model):
+    """What a model costs from a moment on, in billionths of a US dollar per million tokens."""
+
+    model = models.ForeignKey(LanguageModel, models.CASCADE, related_name="prices")
+    valid_from = models.DateTimeField(_("valid from"), default=timezone.now)
+    input_nanos_per_million = models.BigIntegerField(_("input, nanodollars per million tokens"))
+    output_nanos_per_million = models.BigIntegerField(_("output, nanodollars per million tokens"))
+
+    class Meta:
+        ordering: ClassVar = ["-valid_from"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["model", "valid_from"], name="price_unique"),
+            models.CheckConstraint(
+                condition=models.Q(input_nanos_per_million__gte=0, output_nanos_per_million__gte=0),
+                name="price_not_negative",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        dollars = [
+            Decimal(nanos) / NANOS
+            for nanos in (self.input_nanos_per_million, self.output_nanos_per_million)
+        ]
+        return f"${dollars[0].normalize():f} in / ${dollars[1].normalize():f} out per million"

@@ -1,0 +1,122 @@
+"""Money: reservations before a call, ledger entries after it, in whole billionths of a dollar."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q, Sum
+from django.utils import timezone
+
+from conversations.models.base import new_id
+from conversations.models.completions import Completion
+from conversations.models.people import User
+from conversations.models.providers import NANOS, Price
+
+
+def nanos_of(dollars: Decimal) -> int:
+    """Whole billionths of a dollar, rounded once, half to even."""
+    return int((dollars * NANOS).to_integral_value(ROUND_HALF_EVEN))
+
+
+def cost_nanos(price: Price, prompt_tokens: int, completion_tokens: int) -> int:
+    """What so many tokens cost at `price`, rounded once, half to even."""
+    exact = Decimal(
+        prompt_tokens * price.input_nanos_per_million
+        + completion_tokens * price.output_nanos_per_million
+    ) / Decimal(1_000_000)
+    return int(exact.to_integral_value(ROUND_HALF_EVEN))
+
+
+class Reservation(models.Model):
+    """The most that a call can cost, held from before the call until its settlement."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    completion = models.ForeignKey(Completion, models.CASCADE, related_name="reservations")
+    call_id = models.UUIDField(unique=True)
+    user = models.ForeignKey(User, models.CASCADE, related_name="+")
+    # Null: without a price there is no bound.
+    amount_nanos = models.BigIntegerField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(amount_nanos=None) | Q(amount_nanos__gte=0),
+                name="reservation_not_negative",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"reservation {self.amount_nanos}"
+
+
+class LedgerQuerySet(models.QuerySet["LedgerEntry"]):
+    def of(self, user: User) -> LedgerQuerySet:
+        return self.filter(user_id=user.pk)
+
+    def visible_to(self, user: User) -> LedgerQuerySet:
+        """One's own entries."""
+        return self.of(user)
+
+    def since(self, moment: datetime) -> LedgerQuerySet:
+        return self.filter(at__gte=moment)
+
+    def total_nanos(self) -> int:
+        """The sum of the known costs."""
+        return self.aggregate(total=Sum("cost_nanos"))["total"] or 0
+
+
+class LedgerEntry(models.Model):
+    """A charge or its correction. Append-only: the database refuses updates and deletes.
+
+    It refers to other rows by their ids and a copy of their names, never by foreign key, so that
+    it outlives them. A null cost is unknown, which is never zero.
+    """
+
+    class Kind(models.TextChoices):
+        CHARGE = "charge"
+        CORRECTION = "correction"
+
+    at = models.DateTimeField(default=timezone.now)
+    kind = models.CharField(max_length=10, choices=Kind, default=Kind.CHARGE)
+    call_id = models.UUIDField()
+    completion_id = models.UUIDField()
+    conversation_id = models.UUIDField()
+    user_id = models.UUIDField(null=True)
+    user_name = models.CharField(max_length=200)
+    provider_name = models.CharField(max_length=80)
+    model_id = models.UUIDField(null=True)
+    model_name = models.CharField(max_length=200)
+    preset_id = models.UUIDField(null=True)
+    preset_name = models.CharField(max_length=80)
+    prompt_tokens = models.PositiveBigIntegerField(null=True)
+    completion_tokens = models.PositiveBigIntegerField(null=True)
+    usage_source = models.CharField(max_length=10)
+    input_nanos_per_million = models.BigIntegerField(null=True)
+    output_nanos_per_million = models.BigIntegerField(null=True)
+    cost_nanos = models.BigIntegerField(null=True)
+    cost_source = models.CharField(max_length=10)
+
+    objects = LedgerQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "ledger entries"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["call_id"], condition=Q(kind="charge"), name="ledger_charged_once"
+            ),
+            models.CheckConstraint(
+                condition=~Q(kind="charge") | Q(cost_nanos=None) | Q(cost_nanos__gte=0),
+                name="ledger_charge_not_negative",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["user_id", "at"], name="ledger_by_person"),
+            models.Index(fields=["at"], name="ledger_by_time"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.pk}"

@@ -1,0 +1,106 @@
+"""Making models choosable: rows for models, prices and presets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from django.db import transaction
+from django.utils.text import slugify
+
+from conversations.models import (
+    NANOS,
+    LanguageModel,
+    Preset,
+    PresetModel,
+    PresetVersion,
+    Price,
+    Provider,
+)
+
+Prices = tuple[Decimal, Decimal]
+
+
+@transaction.atomic
+def offer_models(
+    provider: Provider,
+    models: Mapping[str, Prices | None],
+    *,
+    preset_name: str = "",
+    description: str = "",
+) -> list[Preset]:
+    """Add these models (dollars per million tokens in and out) and a preset for each.
+
+    What is there already stays; a changed price is a new price from now on.
+    """
+    presets = []
+    for name, prices in models.items():
+        model, _new = LanguageModel.objects.get_or_create(provider=provider, name=name)
+        if prices is not None:
+            _set_price(model, *prices)
+        presets.append(_preset_for(model, preset_name or short_name(name), description))
+    return presets
+
+
+def short_name(model: str) -> str:
+    """What people call a model: its id without the owner's path."""
+    return model.rstrip("/").rsplit("/", 1)[-1][:80]
+
+
+def _set_price(model: LanguageModel, dollars_in: Decimal, dollars_out: Decimal) -> None:
+    nanos = [int(dollars * NANOS) for dollars in (dollars_in, dollars_out)]
+    now = model.price_at()
+    if now and [now.input_nanos_per_million, now.output_nanos_per_million] == nanos:
+        return
+    Price.objects.create(
+        model=model, input_nanos_per_million=nanos[0], output_nanos_per_million=nanos[1]
+    )
+
+
+def _preset_for(model: LanguageModel, name: str, description: str) -> Preset:
+    """The preset that has this model first, or a new one."""
+    existing = Preset.objects.filter(
+        version__preset_models__model=model, version__preset_models__position=0
+    ).first()
+    if existing:
+        return existing
+    preset = Preset.objects.create(
+        slug=_free_slug(name),
+        name=name,
+        description=description,
+        is_default=not Preset.objects.filter(is_default=True).exists(),
+    )
+    new_version(preset, [model])
+    return preset
+
+
+def _free_slug(name: str) -> str:
+    base = slugify(name.replace(".", "-"))[:100] or "preset"
+    slug, number = base, 2
+    while Preset.objects.filter(slug=slug).exists():
+        slug, number = f"{base}-{number}", number + 1
+    return slug
+
+
+def new_version(
+    preset: Preset,
+    models: list[LanguageModel],
+    *,
+    system_text: str = "",
+    parameters: Mapping[str, object] | None = None,
+) -> PresetVersion:
+    """What the preset means from now on; old conversations keep what they had."""
+    last = preset.versions.order_by("-number").first()
+    version = PresetVersion.objects.create(
+        preset=preset,
+        number=last.number + 1 if last else 1,
+        system_text=system_text,
+        parameters=dict(parameters or {}),
+    )
+    PresetModel.objects.bulk_create(
+        PresetModel(version=version, model=model, position=position)
+        for position, model in enumerate(models)
+    )
+    preset.version = version
+    preset.save(update_fields=["version"])
+    return version

@@ -1,0 +1,200 @@
+"""The composition root: what a running process is made of, and how pages reach it.
+
+It hands the engine its renderer and its adapters, the hub its reader, and ties both to the other
+processes. Where nothing runs (a command, most tests) the functions for pages do nothing: a queued
+completion is found by whoever runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from channels.db import database_sync_to_async
+from django.conf import settings
+
+from conversations.engine import store, titles
+from conversations.engine.frames import Bus, Event, Settled, Shown
+from conversations.engine.relay import Relay
+from conversations.engine.run import Surroundings
+from conversations.engine.tasks import Engine
+from conversations.engine.writer import Pace
+from conversations.live import Hub
+from conversations.providers import Adapter, adapter_for
+from conversations.providers.base import Deadlines, Endpoint
+from conversations.rendering import RENDERER_VERSION, render
+
+if TYPE_CHECKING:
+    from conversations.models import Provider, State
+
+log = logging.getLogger(__name__)
+
+CLAIM_SECONDS = 2
+CLAIM_AT_ONCE = 50
+
+
+class Adapters:
+    """One adapter per provider, made anew when the provider changes."""
+
+    def __init__(self) -> None:
+        self._adapters: dict[UUID, tuple[object, Adapter]] = {}
+
+    def __call__(self, target: store.Target) -> Adapter:
+        provider = target.provider
+        known = self._adapters.get(provider.pk)
+        if known is None or known[0] != provider.updated_at:
+            known = (provider.updated_at, adapter_for(provider.kind, endpoint_of(provider)))
+            self._adapters[provider.pk] = known
+        return known[1]
+
+    async def aclose(self) -> None:
+        for _version, adapter in self._adapters.values():
+            await adapter.aclose()
+
+
+def endpoint_of(provider: Provider) -> Endpoint:
+    """How the provider is reached; the one place that reads its key."""
+    return Endpoint(
+        base_url=provider.base_url,
+        key=provider.key.reveal() if provider.key else None,
+        options=provider.options,
+        deadlines=Deadlines(
+            connect=provider.connect_seconds,
+            first_byte=provider.first_byte_seconds,
+            silence=provider.silence_seconds,
+            total=provider.total_seconds,
+        ),
+        allow_private=settings.PRIVATE_PROVIDERS,
+    )
+
+
+class Process:
+    """The engine, the hub and the relay of this process, as far as it has them."""
+
+    def __init__(self, *, serves: bool, runs: bool) -> None:
+        from conversations.views.reading import StoredReader
+
+        self.loop = asyncio.get_running_loop()
+        self.bus = Bus()
+        self.adapters = Adapters()
+        surroundings = Surroundings(
+            self.bus, Pace(self.loop), self.adapters, render, RENDERER_VERSION
+        )
+        self.engine = Engine(surroundings, self._after) if runs else None
+        self.hub = Hub(self.bus, StoredReader(self.engine)) if serves else None
+        self.relay = Relay(self.bus, self._ordered) if settings.GROWN else None
+        self._claims = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def open(self) -> None:
+        if self.relay is not None:
+            await self.relay.open(runs_completions=self.engine is not None)
+        if self.engine is not None:
+            self.engine.open()
+            self._hold(asyncio.create_task(self._claim_forever()))
+        if self.hub is not None:
+            self.hub.open()
+            self._hold(asyncio.create_task(self._recheck_forever()))
+
+    async def close(self) -> None:
+        """Store and mark what runs, then let go of everything."""
+        if self.engine is not None:
+            await self.engine.close()
+        if self.hub is not None:
+            await asyncio.sleep(0.05)
+            self.hub.close()
+        if self.relay is not None:
+            await self.relay.close()
+        for task in self._tasks:
+            task.cancel()
+        await self.adapters.aclose()
+
+    def _hold(self, task: asyncio.Task[None]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _claim_forever(self) -> None:
+        """Take queued completions that nobody started: another process died or is web only."""
+        assert self.engine is not None
+        while True:
+            try:
+                for job in await database_sync_to_async(store.claim_next)(CLAIM_AT_ONCE):
+                    self.engine.adopt(job)
+            except Exception:
+                log.exception("claiming failed")
+            self._claims.clear()
+            try:
+                await asyncio.wait_for(self._claims.wait(), CLAIM_SECONDS)
+            except TimeoutError:
+                continue
+
+    async def _recheck_forever(self) -> None:
+        """Whoever may no longer watch stops watching within five seconds."""
+        from conversations.views.reading import recheck
+
+        assert self.hub is not None
+        while True:
+            await asyncio.sleep(4)
+            try:
+                await recheck(self.hub)
+            except Exception:
+                log.exception("checking access failed")
+
+    def _ordered(self, what: str, completion: UUID) -> None:
+        if self.engine is None:
+            return
+        if what == "stop":
+            self.engine.stop(completion)
+        else:
+            self._claims.set()
+
+    async def _after(self, job: store.Job, facts: dict[str, str]) -> None:
+        """After the first exchange the conversation gets its title."""
+        from conversations.views.fragments import title_html
+
+        if not job.titling or facts.get("state") != "done":
+            return
+        if written := await titles.write_title(job, self.adapters):
+            html = title_html(job.conversation, *written)
+            self.bus.publish(Shown(job.conversation, html))
+
+
+current: Process | None = None
+
+
+def begin(completion: UUID) -> None:
+    """Have a queued, committed completion run. Thread-safe."""
+    if current is None:
+        return
+    if settings.ENGINE == "inline" and current.engine is not None:
+        current.engine.start(completion)
+    elif current.relay is not None:
+        _soon(current.relay.order("start", completion))
+
+
+def stop(completion: UUID) -> None:
+    """Stop a completion wherever it runs. Thread-safe."""
+    if current is None:
+        return
+    if current.engine is not None:
+        current.engine.stop(completion)
+    if current.relay is not None:
+        _soon(current.relay.order("stop", completion))
+
+
+def tell(event: Event) -> None:
+    """Publish an event from any thread."""
+    if current is not None:
+        current.loop.call_soon_threadsafe(current.bus.publish, event)
+
+
+def tell_state(conversation: UUID, message: UUID, state: State, facts: dict[str, str]) -> None:
+    """Publish a reply's new state from any thread."""
+    tell(Settled(conversation, message, state, facts))
+
+
+def _soon(work) -> None:  # type: ignore[no-untyped-def]
+    assert current is not None
+    asyncio.run_coroutine_threadsafe(work, current.loop)

@@ -1,0 +1,39 @@
+"""Generic JSON decoding for shapes that have no type, with no binary floats in it."""
+
+import json
+from decimal import Decimal
+from typing import Any, NoReturn
+
+BROKEN: Any = object()
+"""Stands for text that is not JSON, or nothing that we would hold."""
+
+
+class Number(Decimal):
+    """A number with a fraction or an exponent, exact, that remembers how it was written."""
+
+    literal: str
+
+
+def _number(literal: str) -> Number:
+    number = Number(literal)
+    number.literal = literal
+    return number
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_float=_number, parse_constant=_refuse)
+
+
+def parse(data: bytes) -> Any:
+    """Decode `data`, or return `BROKEN`. Invalid UTF-8 becomes U+FFFD; halves of surrogates stay.
+
+    Deep nesting and integers of thousands of digits count as broken.
+    """
+    text = data.decode("utf-8", "replace").strip(" \t\r\n\ufeff")
+    try:
+        return _DECODER.decode(text)
+    except (ValueError, ArithmeticError, RecursionError):
+        return BROKEN

@@ -1,0 +1,142 @@
+"""The adapter for every server that speaks OpenAI's chat completions.
+
+Formats: https://platform.openai.com/docs/api-reference/chat and `/models`.
+"""
+
+import contextlib
+from collections.abc import AsyncGenerator, Mapping
+
+from . import errors
+from .base import ChatRequest, Endpoint, Event, ListedModel
+from .classify import classify
+from .decoder import ReplyDecoder
+from .http import MAX_ERROR_BYTES, Client, Reply
+from .listing import read_models
+from .payload import chat_body, write
+
+CHAT = "/chat/completions"
+
+
+class OpenAICompatible:
+    """Adapter for `POST {base_url}/chat/completions` and `GET {base_url}/models`.
+
+    Streams and whole replies come through `stream`; the server decides which it sends. A server
+    that refuses `stream_options`, or wants `max_completion_tokens`, is asked again at once in its
+    own way, and that is remembered. Option `max_tokens_name` fixes the latter.
+    """
+
+    decoder = ReplyDecoder
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.base_url = clean_base_url(endpoint.base_url)
+        self._endpoint = endpoint
+        self._client = Client(endpoint)
+        self._include_usage = True
+        self._limit_names: dict[str, str] = {}
+
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[list[Event]]:
+        """Yield the reply in batches. See `Adapter.stream`."""
+        reply = await self._ask(request)
+        try:
+            decoder = self.decoder(
+                headers=reply.headers,
+                status=reply.status,
+                continuation=request.continuation,
+                secrets=self._secrets(),
+            )
+            async for batch in _batches(reply, decoder):
+                yield batch
+        finally:
+            await reply.aclose()
+
+    async def models(self) -> list[ListedModel]:
+        """Return the listed models. Raises a `ProviderError`."""
+        reply = await self._client.send("GET", f"{self.base_url}/models", headers=self.headers())
+        try:
+            if not 200 <= reply.status < 300:
+                raise await self._error(reply)
+            return read_models(await reply.read())
+        finally:
+            await reply.aclose()
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+    def headers(self) -> dict[str, str]:
+        key = self._endpoint.key
+        sent = {"authorization": f"Bearer {key}"} if key else {}
+        return sent | {"content-type": "application/json", "accept": "*/*"}
+
+    async def _ask(self, request: ChatRequest) -> Reply:
+        """Send the request; a 2xx answer comes back, anything else is raised."""
+        while True:
+            body = chat_body(
+                request,
+                include_usage=self._include_usage,
+                limit_name=self._limit_name(request.model),
+            )
+            reply = await self._client.send(
+                "POST", self.base_url + CHAT, body=write(body), headers=self.headers()
+            )
+            if 200 <= reply.status < 300:
+                return reply
+            try:
+                error = await self._error(reply)
+            finally:
+                await reply.aclose()
+            if not self._learn(body, error):
+                raise error
+
+    def _learn(self, body: Mapping[str, object], error: errors.ProviderError) -> bool:
+        """Note what the server does not know; True when asking again in its way is worthwhile."""
+        if not isinstance(error, errors.BadRequest):
+            return False
+        if "stream_options" in body and "stream_options" in error.detail:
+            self._include_usage = False
+            return True
+        if "max_tokens" in body and "max_completion_tokens" in error.detail:
+            self._limit_names[str(body["model"])] = "max_completion_tokens"
+            return True
+        return False
+
+    def _limit_name(self, model: str) -> str:
+        fixed = self._endpoint.options.get("max_tokens_name")
+        return fixed or self._limit_names.get(model, "max_tokens")
+
+    async def _error(self, reply: Reply) -> errors.ProviderError:
+        """The error that an answer means, even if its body is lost on the way."""
+        body: object = b""
+        if 300 <= reply.status < 400:
+            body = "the address answers with a redirect, which is not followed"
+        else:
+            with contextlib.suppress(errors.ProviderError):
+                body = await reply.read(MAX_ERROR_BYTES, cut=True)
+        return classify(reply.status, reply.headers, body, self._secrets())
+
+    def _secrets(self) -> tuple[str, ...]:
+        return (self._endpoint.key,) if self._endpoint.key else ()
+
+
+async def _batches(reply: Reply, decoder: ReplyDecoder) -> AsyncGenerator[list[Event]]:
+    """Decode the body to its end, its end mark, an error, or the loss of the connection."""
+    lost = False
+    try:
+        async for block in reply.blocks():
+            if batch := decoder.feed(block):
+                yield batch
+            if decoder.over:
+                break
+    except errors.ConnectionLost:
+        lost = True
+    except errors.ProviderError as error:
+        decoder.failure = error
+    if batch := decoder.finish(lost=lost):
+        yield batch
+    if decoder.failure is not None:
+        raise decoder.failure
+    await reply.drain()
+
+
+def clean_base_url(url: str) -> str:
+    """The base URL without blanks, trailing slashes or a pasted `/chat/completions`."""
+    return url.strip().rstrip("/").removesuffix(CHAT).rstrip("/")

@@ -1,0 +1,84 @@
+"""Markdown to safe HTML in four steps: guard, comrak, shape, sanitise."""
+
+import re
+from html import escape
+
+import comrak
+
+from .sanitise import sanitise, sanitise_with_footnotes
+from .shape import Shape, TooDeep
+
+RENDERER_VERSION = 1
+"""Stored beside rendered HTML; raise it when the output changes."""
+
+LONGEST = 512 * 1024
+MOST_CELLS = 200_000
+MOST_SCANNING = 200_000_000
+
+BROKEN = re.compile("[\0\ud800-\udfff]")
+EXTENSIONS = "table strikethrough tasklist autolink footnotes math_dollars math_latex math_code"
+DELIMITERS = " \t>-+*|:0123456789.)"
+
+
+def _extensions(*without: str) -> comrak.ExtensionOptions:
+    options = comrak.ExtensionOptions()
+    for name in EXTENSIONS.split():
+        setattr(options, name, name not in without)
+    return options
+
+
+def _escaping() -> comrak.RenderOptions:
+    options = comrak.RenderOptions()
+    options.escape = True
+    return options
+
+
+ALL = _extensions()
+PARSING = comrak.ParseOptions()
+RENDERING = _escaping()
+
+
+def render(text: str, prefix: str) -> str:
+    """Return a whole answer as safe HTML; its only ids are footnotes', beginning with `prefix`.
+
+    Takes any `str` and never raises. What is too long, or made to be slow, comes as plain text.
+    """
+    text = readable(text.replace("\r\n", "\n").replace("\r", "\n"))
+    if len(text) > LONGEST:
+        return as_it_is(text)
+    shape = Shape(prefix, colour=True)
+    try:
+        html = shape.shape(parse(text))
+    except TooDeep:
+        return as_it_is(text)
+    return sanitise_with_footnotes(html, prefix) if shape.notes else sanitise(html)
+
+
+def readable(text: str) -> str:
+    """Return `text` with what no encoder takes replaced."""
+    return text if text.isascii() and "\0" not in text else BROKEN.sub("\ufffd", text)
+
+
+def as_it_is(text: str) -> str:
+    return sanitise(f'<pre class="plain" dir="auto" tabindex="0">\n{escape(text, quote=False)}</pre>')
+
+
+def parse(text: str) -> str:
+    """Return comrak's HTML, without the extensions that this text would make slow."""
+    slow = [name for name, is_slow in (("table", _wide), ("math_latex", _scans)) if is_slow(text)]
+    return comrak.render_markdown(text, _extensions(*slow) if slow else ALL, PARSING, RENDERING)
+
+
+def _wide(text: str) -> bool:
+    """True when short rows would be filled up with a great many cells."""
+    if text.count("|") < 200:
+        return False
+    lines = text.split("\n")
+    cells = max((line.count("|") for line in lines if not line.strip(DELIMITERS)), default=0)
+    return cells * len(lines) > MOST_CELLS
+
+
+def _scans(text: str) -> bool:
+    """True when too many formulas begin: each looks for its end as far as the text goes."""
+    begins = text.count("\\[") + text.count("\\(")
+    return begins > 100 and begins * len(text) > MOST_SCANNING

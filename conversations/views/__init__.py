@@ -1,0 +1,1 @@
+"""Pages and posts: read input, call one verb or query, render."""

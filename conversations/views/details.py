@@ -1,0 +1,58 @@
+"""Everything known about one reply: model, preset, figures, and the provider's words for staff."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext_lazy as _
+
+from conversations.models import Call, Completion, Message
+from conversations.problems import NotFound
+from conversations.views.answering import answers
+
+SOURCES = {
+    "provider": _("as the provider says"),
+    "price": _("price × tokens"),
+    "estimated": _("estimated"),
+}
+
+
+@answers("GET")
+def details(request: HttpRequest, pk: UUID, message_pk: UUID) -> HttpResponse:
+    """The inside of the dialog about one reply."""
+    rows = Message.objects.visible_to(request.user).filter(conversation=pk)
+    message = rows.select_related("completion__preset_version__preset").filter(pk=message_pk).first()
+    if message is None or message.completion is None:
+        raise NotFound
+    completion = message.completion
+    calls = list(completion.calls.exclude(kind=Call.Kind.TITLE))
+    return render(
+        request, "_details.html", {"details": _details(completion, calls, request.user.is_staff)}
+    )
+
+
+def _details(completion: Completion, calls: list[Call], is_staff: bool) -> dict[str, Any]:
+    last = calls[-1] if calls else None
+    facts = completion.facts()
+    found: dict[str, Any] = {
+        "model_name": last.model_name if last else "",
+        "provider_name": last.provider_name if last else "",
+        "preset_name": completion.preset_version.preset.name,
+        "preset_version": completion.preset_version.number,
+        "parameters": sorted(completion.parameters.items()),
+        "prompt_tokens": completion.prompt_tokens,
+        "completion_tokens": completion.completion_tokens,
+        "usage_source": SOURCES.get(completion.usage_source, ""),
+        "cost_usd": facts.get("cost", ""),
+        "cost_source": SOURCES.get(completion.cost_source, ""),
+        "first_token_seconds": facts.get("first"),
+        "tokens_per_second": facts.get("speed"),
+        "finish_reason": completion.finish_reason,
+    }
+    if is_staff and last is not None:
+        found["provider_words"] = completion.error_detail
+        found["request_id"] = last.request_id or last.response_id
+    return found

@@ -1,0 +1,178 @@
+"""Posts that make or change a turn. Each calls one verb, starts what it queued, and answers."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import reverse
+
+from conversations import process, turns
+from conversations.engine.frames import Introduced
+from conversations.models import Message, State
+from conversations.problems import Conflict, NotFound
+from conversations.views.answering import answers, limit_sends, uuid_or_none, wants_json
+from conversations.views.fragments import articles_html
+from conversations.views.pages import room
+from conversations.views.presenting import ShownMessage, shown, thread_of
+
+
+@answers("POST")
+def create(request: HttpRequest) -> HttpResponse:
+    """Begin a conversation with its first message."""
+    limit_sends(request)
+    turn = turns.start(
+        author=request.user,
+        client_id=request.POST.get("client_id", ""),
+        text=request.POST.get("text", ""),
+        preset=request.POST.get("preset", ""),
+    )
+    process.begin(turn.completion.pk)
+    if wants_json(request):
+        return turn_json(turn)
+    address = reverse("conversation", args=[turn.conversation.pk])
+    if not request.htmx:
+        return see(address)
+    thread = thread_of(turn.conversation)
+    assert thread is not None
+    response = room(request, turn.conversation, thread, status=201)
+    response.headers["HX-Push-Url"] = address
+    return response
+
+
+@answers("POST")
+def send(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Add a message and ask for a reply."""
+    limit_sends(request)
+    turn = turns.send(
+        author=request.user,
+        client_id=request.POST.get("client_id", ""),
+        conversation_id=pk,
+        text=request.POST.get("text", ""),
+        preset=request.POST.get("preset", ""),
+        parent_id=uuid_or_none(request.POST.get("parent", "")),
+        branch=bool(request.POST.get("branch")),
+    )
+    return _begun(request, turn)
+
+
+@answers("POST")
+def retry(request: HttpRequest, pk: UUID, message_pk: UUID) -> HttpResponse:
+    """Another reply beside this one."""
+    limit_sends(request)
+    _belongs(request, pk, message_pk)
+    turn = turns.retry(
+        author=request.user,
+        client_id=request.POST.get("client_id", ""),
+        message_id=message_pk,
+        preset=request.POST.get("preset", ""),
+    )
+    return _begun(request, turn, whole=True)
+
+
+@answers("POST")
+def edit(request: HttpRequest, pk: UUID, message_pk: UUID) -> HttpResponse:
+    """Another wording of one's own message, with a reply of its own."""
+    limit_sends(request)
+    _belongs(request, pk, message_pk)
+    turn = turns.edit(
+        author=request.user,
+        client_id=request.POST.get("client_id", ""),
+        message_id=message_pk,
+        text=request.POST.get("text", ""),
+        preset=request.POST.get("preset", ""),
+    )
+    return _begun(request, turn, whole=True)
+
+
+@answers("POST")
+def continue_(request: HttpRequest, pk: UUID, message_pk: UUID) -> HttpResponse:
+    """Let a reply that broke off go on."""
+    limit_sends(request)
+    _belongs(request, pk, message_pk)
+    turn = turns.continue_(
+        author=request.user,
+        client_id=request.POST.get("client_id", ""),
+        message_id=message_pk,
+        preset=request.POST.get("preset", ""),
+    )
+    process.tell_state(pk, message_pk, State.RUNNING, {"state": State.RUNNING.value})
+    return _begun(request, turn)
+
+
+@answers("POST")
+def stop(request: HttpRequest, pk: UUID, message_pk: UUID) -> HttpResponse:
+    """Stop the reply, wherever it is written."""
+    _belongs(request, pk, message_pk)
+    completion = turns.stop(user=request.user, message_id=message_pk)
+    process.stop(completion.pk)
+    if completion.state == State.STOPPED and completion.started_at is None:
+        process.tell_state(pk, message_pk, State.STOPPED, completion.facts())
+    if wants_json(request):
+        replies = completion.replies.order_by("choice").values_list("pk", flat=True)
+        body = {
+            "conversation": str(pk),
+            "message": str(completion.lead.parent_id),
+            "replies": [str(reply) for reply in replies],
+        }
+        return JsonResponse(body)
+    if request.htmx:
+        return HttpResponse(status=204)
+    return see(reverse("conversation", args=[pk]))
+
+
+def _belongs(request: HttpRequest, pk: UUID, message_pk: UUID) -> None:
+    """Both ids of an address have to fit together."""
+    rows = Message.objects.visible_to(request.user)
+    if not rows.filter(pk=message_pk, conversation=pk).exists():
+        raise NotFound
+
+
+def _begun(request: HttpRequest, turn: turns.Turn, *, whole: bool = False) -> HttpResponse:
+    """Start what was queued, show it to others, and answer with the new turn."""
+    if turn.created:
+        articles = _articles(turn)
+        _introduce(turn, articles)
+        process.begin(turn.completion.pk)
+    else:
+        articles = _articles(turn)
+    if wants_json(request):
+        return turn_json(turn)
+    address = reverse("conversation", args=[turn.conversation.pk])
+    if not request.htmx:
+        return see(f"{address}?at={turn.replies[0].pk}")
+    if whole:
+        thread = thread_of(turn.conversation, at=turn.replies[0].pk)
+        if thread is None:
+            raise Conflict
+        return room(request, turn.conversation, thread, status=201 if turn.created else 200)
+    return HttpResponse(articles_html(articles), status=201 if turn.created else 200)
+
+
+def _articles(turn: turns.Turn) -> list[ShownMessage]:
+    ids = [reply.pk for reply in turn.replies]
+    if turn.message is not None:
+        ids.insert(0, turn.message.pk)
+    return shown(ids)
+
+
+def _introduce(turn: turns.Turn, articles: list[ShownMessage]) -> None:
+    """Show the new messages to everyone who watches."""
+    process.tell(
+        Introduced(turn.conversation.pk, [shown.pk for shown in articles], articles_html(articles))
+    )
+
+
+def turn_json(turn: turns.Turn) -> HttpResponse:
+    """The contract's answer for programs."""
+    body = {
+        "conversation": str(turn.conversation.pk),
+        "message": str(turn.message.pk) if turn.message else None,
+        "replies": [str(reply.pk) for reply in turn.replies],
+    }
+    return JsonResponse(body, status=201 if turn.created else 200)
+
+
+def see(address: str) -> HttpResponse:
+    """On to a page after a form post without a script."""
+    return HttpResponse(status=303, headers={"Location": address})

@@ -1,0 +1,189 @@
+"""Messages as templates show them. A page load renders no Markdown of finished messages."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.utils.safestring import SafeString, mark_safe
+
+from conversations.models import Completion, Conversation, Message, Part, State
+from conversations.rendering import RENDERER_VERSION, Growing, render
+from conversations.rendering.parts import part_html
+
+PAGE = 30
+
+
+@dataclass
+class ShownMessage:
+    """One message with everything that its article says: nothing that differs between viewers."""
+
+    message: Message
+    body: SafeString = SafeString()
+    facts: dict[str, str] = field(default_factory=dict)
+    text: str = ""
+    siblings: list[UUID] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        message, completion = self.message, self.message.completion
+        self.pk, self.key, self.role = message.pk, message.key, message.role
+        self.parent_id, self.sequence = message.parent_id, message.sequence
+        self.created_at, self.author_id = message.created_at, message.author_id
+        self.author_name = message.author.display_name if message.author else ""
+        self.preset_name = completion.preset_version.preset.name if completion else ""
+        asked_by = completion.asked_by if completion else None
+        self.asked_by_name = asked_by.display_name if asked_by else ""
+        self.asked_by_id = asked_by.pk if asked_by else None
+        place = self.siblings.index(self.pk) if self.pk in self.siblings else 0
+        self.sibling_index, self.sibling_count = place + 1, max(1, len(self.siblings))
+        self.prev_id = self.siblings[place - 1] if place else None
+        self.next_id = self.siblings[place + 1] if place + 1 < len(self.siblings) else None
+
+    @property
+    def state(self) -> str:
+        return self.facts.get("state", "")
+
+
+@dataclass
+class Thread:
+    """A stretch of the path through a conversation, newest at the end."""
+
+    messages: list[ShownMessage]
+    older_than: UUID | None = None
+
+    @property
+    def is_running(self) -> bool:
+        return any(shown.state in ("queued", "running") for shown in self.messages)
+
+
+def thread_of(
+    conversation: Conversation, at: UUID | None = None, before: UUID | None = None
+) -> Thread | None:
+    """The newest page of the path through `at`, or the page that ends above `before`.
+
+    None when `at` or `before` isn't a message of this conversation.
+    """
+    here = Message.objects.filter(conversation=conversation)
+    if before is not None:
+        leaf = here.filter(pk=before).values_list("parent_id", flat=True).first()
+    elif at is not None:
+        leaf = Message.objects.leaf_below(at) if here.filter(pk=at).exists() else None
+    else:
+        leaf = Message.objects.newest_leaf(conversation.pk)
+    if leaf is None:
+        return None if (at or before) else Thread([])
+    ids = Message.objects.path_to(leaf, PAGE + 1)
+    older = ids[1] if len(ids) > PAGE else None
+    return Thread(shown(ids[-PAGE:]), older_than=older)
+
+
+def shown(ids: Iterable[UUID]) -> list[ShownMessage]:
+    """These messages in this order; four queries however many there are."""
+    messages = Message.objects.select_related(
+        "author", "completion__asked_by", "completion__stopped_by",
+        "completion__preset_version__preset",
+    ).in_order(ids)
+    parts = _parts(messages)
+    siblings = _siblings(messages)
+    return [
+        present(message, parts[message.pk], siblings[message.parent_id]) for message in messages
+    ]
+
+
+def present(message: Message, parts: list[Part], siblings: list[UUID]) -> ShownMessage:
+    """One message from loaded rows; no query."""
+    completion = message.completion
+    if completion is None:
+        text = "".join(part.text for part in parts)
+        return ShownMessage(message, text=text, siblings=siblings)
+    body = "".join(part_markup(message, part, is_open=completion.is_open) for part in parts)
+    facts = completion.facts()
+    if completion.state == State.QUEUED and completion.waits_for_id is None:
+        facts["state"] = State.RUNNING.value
+    return ShownMessage(message, mark_safe(body), facts, siblings=siblings)  # noqa: S308
+
+
+def part_markup(message: Message, part: Part, *, is_open: bool) -> str:
+    """A part's stored rendering; what still grows, or is older than the renderer, is made now."""
+    prefix = f"{message.key}-{part.index}"
+    if is_open:
+        growing = Growing(prefix)
+        growing.feed(part.text)
+        return part_html(message.key, part.index, part.kind, growing.html(), growing.count)
+    if part.renderer_version != RENDERER_VERSION:
+        part.html = render(part.text, prefix)
+        part.renderer_version = RENDERER_VERSION
+        part.save(update_fields=["html", "renderer_version"])
+    return part_html(
+        message.key, part.index, part.kind, part.html, 0, seconds=_reasoning_seconds(part)
+    )
+
+
+def _reasoning_seconds(part: Part) -> float | None:
+    return part.seconds if part.kind == Part.Kind.REASONING else None
+
+
+def _parts(messages: list[Message]) -> defaultdict[UUID, list[Part]]:
+    found: defaultdict[UUID, list[Part]] = defaultdict(list)
+    for part in Part.objects.filter(message__in=[m.pk for m in messages]).order_by("index"):
+        found[part.message_id].append(part)
+    return found
+
+
+def _siblings(messages: list[Message]) -> defaultdict[UUID | None, list[UUID]]:
+    """Ids of each parent's children, oldest first."""
+    found: defaultdict[UUID | None, list[UUID]] = defaultdict(list)
+    parents = {message.parent_id for message in messages}
+    rows = Message.objects.filter(parent__in=[parent for parent in parents if parent])
+    if None in parents:
+        rows = rows | Message.objects.filter(
+            conversation=messages[0].conversation_id, parent=None
+        )
+    for parent, pk in rows.order_by("sequence").values_list("parent_id", "pk"):
+        found[parent].append(pk)
+    return found
+
+
+def as_json(message: Message, parts: Iterable[Part]) -> dict[str, Any]:
+    """A message as the contract for other programs has it."""
+    completion = message.completion
+    texts = {"answer": "", "reasoning": ""}
+    for part in parts:
+        if part.kind in texts:
+            texts[part.kind] += part.text
+    return {
+        "id": str(message.pk),
+        "state": completion.state if completion else "done",
+        "text": texts["answer"],
+        "reasoning": texts["reasoning"],
+        "finish_reason": (completion.finish_reason or None) if completion else None,
+        "error": (completion.error_code or None) if completion else None,
+        "usage": _usage(completion),
+        "cost": _cost(completion),
+    }
+
+
+def _usage(completion: Completion | None) -> dict[str, Any] | None:
+    if completion is None or completion.prompt_tokens is None:
+        return None
+    return {
+        "prompt_tokens": completion.prompt_tokens,
+        "completion_tokens": completion.completion_tokens,
+        "source": completion.usage_source,
+    }
+
+
+def _cost(completion: Completion | None) -> dict[str, str] | None:
+    if completion is None or completion.cost_nanos is None:
+        return None
+    return {"usd": exact_dollars(completion.cost_nanos), "source": completion.cost_source}
+
+
+def exact_dollars(nanos: int) -> str:
+    """All digits of an amount, none that says nothing: 26800 is "0.0000268"."""
+    whole, rest = divmod(nanos, 1_000_000_000)
+    digits = f"{rest:09d}".rstrip("0")
+    return f"{whole}.{digits}" if digits else str(whole)

@@ -1,0 +1,88 @@
+// Entry: listens once for the whole page and hands on, by `data-do`, by key, and by what htmx brings.
+
+import { byId, deeds } from "./dom.js";
+import { addCodeTools } from "./code.js";
+import { openComposer, refresh, stop } from "./composer.js";
+import { saveDraft } from "./draft.js";
+import { socketForRoom } from "./live.js";
+import { dress, dressAll, partCame, stateCame } from "./message.js";
+import "./menus.js";
+import { sentence } from "./net.js";
+import { titleChanged } from "./rename.js";
+import { openThread } from "./scroll.js";
+import { markRunning, markTheme, refreshList, roomChanged } from "./sidebar.js";
+import { speak } from "./speak.js";
+import { toast } from "./toast.js";
+
+function openRoom() {
+  dressAll();
+  openThread();
+  openComposer();
+  byId("room").dataset.ready = "";
+  titleChanged();
+  socketForRoom();
+  roomChanged();
+}
+
+document.addEventListener("click", (event) => {
+  const element = event.target.closest?.("[data-do]");
+  if (element) deeds[element.dataset.do]?.(element, event);
+});
+
+// Everything that htmx puts into the page comes by here, tokens too: cheap questions first.
+document.addEventListener("htmx:load", ({ target }) => {
+  const { id } = target;
+  if (id.endsWith("-open") || target === document.body) return;
+  if (target.parentElement?.classList.contains("part--answer")) {
+    if (target.matches("figure.code")) addCodeTools(target);
+    speak(target);
+  } else if (target.classList.contains("part")) partCame(target);
+  else if (id.endsWith("-state")) stateCame(target);
+  else if (target.classList.contains("message")) dress(target);
+  else if (id === "room") openRoom();
+  else if (id === "title") titleChanged();
+});
+
+document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  if (detail.target.id !== "main" || detail.isError) return;
+  saveDraft();
+  if (detail.serverResponse.includes('id="room"')) return;
+  // Not our page, the session has ended: let the browser go there by itself.
+  detail.shouldSwap = false;
+  location.assign(detail.pathInfo?.requestPath ?? location.href);
+});
+
+document.addEventListener("htmx:responseError", ({ detail }) => {
+  if (detail.requestConfig.elt?.id === "composer") return;
+  if (detail.target.id === "main") location.assign(detail.pathInfo.requestPath);
+  else toast(sentence(detail.xhr.status, detail.xhr.responseText));
+});
+
+document.addEventListener("htmx:sendError", ({ detail }) => {
+  if (detail.requestConfig.elt?.id !== "composer") toast(sentence(0));
+});
+
+document.addEventListener("parley:changed", () => {
+  refresh();
+  markRunning();
+});
+
+document.addEventListener("parley:sent", ({ detail }) => setTimeout(refreshList, 0, { always: detail.isNew }));
+
+const inText = (element) => element.matches?.("input, textarea, select, [contenteditable]");
+const somethingIsOpen = () => document.querySelector(":popover-open, dialog[open]") !== null;
+
+document.addEventListener("keydown", (event) => {
+  if (event.defaultPrevented || event.isComposing) return;
+  const control = event.ctrlKey || event.metaKey;
+  if (control && event.shiftKey && event.code === "KeyO") {
+    event.preventDefault();
+    document.querySelector("[data-new]").click();
+  } else if (event.key === "?" && !control && !inText(event.target) && !somethingIsOpen()) {
+    event.preventDefault();
+    deeds.help();
+  } else if (event.key === "Escape" && !somethingIsOpen()) stop();
+});
+
+markTheme();
+openRoom();

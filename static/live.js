@@ -1,0 +1,156 @@
+// The conversation's socket: htmx's extension swaps what comes; here are resuming, acknowledging,
+// the watch over its life, and what to do without it.
+
+import { byId, conversationId, address, openReplies } from "./dom.js";
+import { read, readJson } from "./net.js";
+import { lastSequence, sift, takeContinued } from "./turns.js";
+
+const HEAD = /^<!--(?:hb|(\d+)(?: (m-[0-9a-f]{32}) (\d+) (\d+))?)-->/;
+const ACK_MS = 250;
+const SILENCE_MS = 40_000;
+const QUIET_MS = 1_500;
+const POLL_AFTER_MS = 10_000;
+const POLL_MS = 3_000;
+
+let socket = null;
+let newest = null;
+let mark = null;
+let sequence = 0;
+let ackTimer = 0;
+let quietTimer = 0;
+let heardAt = 0;
+let lostAt = 0;
+
+htmx.config.wsReconnectDelay = (tries) => Math.min(15_000, 500 * 2 ** Math.min(tries, 5)) * (0.5 + Math.random() / 2);
+
+// One socket at a time. Only an element that is still in the page tells of connecting; a socket
+// that a removed one opens is closed again.
+htmx.createWebSocket = (url) => {
+  const fresh = new WebSocket(url);
+  newest = fresh;
+  queueMicrotask(() => fresh !== socket && fresh.close());
+  return fresh;
+};
+
+function retire() {
+  if (!socket) return;
+  socket.onopen = socket.onclose = socket.onerror = null;
+  socket.close();
+  socket = null;
+}
+
+const isUp = () => socket?.readyState === WebSocket.OPEN;
+
+function send(value) {
+  if (isUp()) socket.send(JSON.stringify(value));
+}
+
+/** What this page shows of the replies that still grow, by part. */
+function have() {
+  const shown = {};
+  for (const article of openReplies()) {
+    const parts = [...article.querySelectorAll(".part")];
+    shown[article.dataset.id] = Object.fromEntries(
+      parts.map((part) => [part.id.slice(article.id.length + 1), Number(part.dataset.count) || 0]),
+    );
+  }
+  return shown;
+}
+
+function acknowledge(number) {
+  sequence = Number(number);
+  ackTimer ||= setTimeout(() => {
+    ackTimer = 0;
+    send({ ack: sequence });
+  }, ACK_MS);
+}
+
+function tell(state) {
+  clearTimeout(quietTimer);
+  const now = state === "reconnecting" && !navigator.onLine ? "offline" : state;
+  if (now === "open") document.body.dataset.connection = now;
+  else quietTimer = setTimeout(() => (document.body.dataset.connection = now), QUIET_MS);
+}
+
+function lost() {
+  lostAt ||= performance.now();
+  tell("reconnecting");
+}
+
+/** Begin anew with a fresh element: the extension connects whatever it is given. */
+function reconnect() {
+  const element = document.querySelector("[ws-connect]");
+  if (!element) return;
+  retire();
+  const fresh = element.cloneNode(false);
+  element.replaceWith(fresh);
+  htmx.process(fresh);
+}
+
+document.addEventListener("htmx:wsConnecting", () => {
+  if (socket !== newest) retire();
+  socket = newest;
+  heardAt = performance.now();
+});
+
+document.addEventListener("htmx:wsOpen", () => {
+  heardAt = performance.now();
+  lostAt = 0;
+  tell("open");
+  send({ have: have(), after: lastSequence() });
+});
+
+document.addEventListener("htmx:wsClose", lost);
+document.addEventListener("htmx:wsError", lost);
+
+document.addEventListener("htmx:wsBeforeMessage", (event) => {
+  heardAt = performance.now();
+  const head = HEAD.exec(event.detail.message);
+  mark = head?.[2] ? head : null;
+  if (!head) return;
+  if (head[1] === undefined) return event.preventDefault();
+  acknowledge(head[1]);
+  if (mark && !byId(mark[2])) event.preventDefault();
+});
+
+document.addEventListener("htmx:wsAfterMessage", () => {
+  const part = mark && byId(`${mark[2]}-${mark[3]}`);
+  if (part) part.dataset.count = mark[4];
+});
+
+htmx.defineExtension("parley-live", {
+  transformResponse: (text) => (mark ? text : sift(text)),
+});
+
+/** The page shows another conversation, or none. */
+export function socketForRoom() {
+  if (document.querySelector("[ws-connect]")) return;
+  retire();
+  lostAt = 0;
+  tell("open");
+}
+
+// A half-open socket says nothing; the server would have.
+setInterval(() => {
+  if (!document.querySelector("[ws-connect]")) return;
+  const silent = performance.now() - heardAt > SILENCE_MS;
+  if (silent && socket?.readyState !== WebSocket.CONNECTING) reconnect();
+}, 5_000);
+
+addEventListener("online", () => !isUp() && reconnect());
+addEventListener("offline", () => conversationId() && lost());
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden && performance.now() - heardAt > SILENCE_MS) reconnect();
+});
+
+// Without a socket the page asks for itself.
+setInterval(async () => {
+  if (isUp() || !lostAt || performance.now() - lostAt < POLL_AFTER_MS) return;
+  for (const { dataset } of openReplies()) {
+    const url = address("message", conversationId(), dataset.id);
+    const told = await readJson(url);
+    if (!told || ["queued", "running"].includes(told.state)) continue;
+    const answer = await read(url);
+    if (answer.ok) takeContinued(answer.body);
+  }
+}, POLL_MS);

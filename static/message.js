@@ -1,0 +1,167 @@
+// Dresses messages: head, notices, actions and figures, from the article's data and the page's words.
+// Loaded, posted and live articles are all dressed here, so that shared bytes need no words.
+
+import { articleOf, articles, byId, changed, copyOf, isOpen, word } from "./dom.js";
+import { addCodeTools } from "./code.js";
+
+const FACTS = ["state", "error", "finish", "stoppedBy", "tokens", "cost", "first", "speed"];
+const begun = new WeakMap();
+
+const isMine = (name) => name === document.body.dataset.personName;
+
+const isOwn = ({ dataset }) => (dataset.own ? dataset.own === "true" : isMine(dataset.author));
+
+const hasText = (article) => article.querySelector(".part--answer") !== null;
+
+/** Put everything into `article` that its markup leaves to the page. */
+export function dress(article) {
+  dressHead(article);
+  dressFoot(article);
+  dressThoughts(article);
+  if (!isOpen(article)) article.querySelectorAll("figure.code").forEach(addCodeTools);
+}
+
+export const dressAll = () => articles().forEach(dress);
+
+function dressHead(article) {
+  const { role, author, preset, askedBy, at } = article.dataset;
+  const head = article.querySelector(":scope > .message-head");
+  const pieces = [span("who", role === "user" ? author : preset)];
+  if (role === "user" && at) pieces.push(" ", timeOf(at));
+  if (askedBy && !isMine(askedBy)) pieces.push(" ", span("", word("for", { name: askedBy })));
+  head.replaceChildren(...pieces);
+}
+
+function span(name, text) {
+  const element = document.createElement("span");
+  if (name) element.className = name;
+  element.textContent = text ?? "";
+  element.dir = "auto";
+  return element;
+}
+
+function timeOf(at) {
+  const time = document.createElement("time");
+  const date = new Date(at);
+  const language = document.documentElement.lang;
+  const isToday = date.toDateString() === new Date().toDateString();
+  const day = isToday ? {} : { day: "numeric", month: "short" };
+  time.dateTime = at;
+  time.title = date.toLocaleString(language);
+  time.textContent = date.toLocaleString(language, { ...day, hour: "2-digit", minute: "2-digit" });
+  return time;
+}
+
+function dressFoot(article) {
+  const foot = byId(`${article.id}-foot`);
+  const hadFocus = foot.contains(document.activeElement);
+  foot.replaceChildren(...(isOpen(article) ? [copyOf("t-waiting")] : notices(article)), bar(article));
+  if (hadFocus) (foot.querySelector("button:not([disabled])") ?? byId("text"))?.focus({ preventScroll: true });
+}
+
+function bar(article) {
+  const element = copyOf("t-bar");
+  const allowed = allowedOn(article);
+  for (const button of element.querySelectorAll("[data-act]")) {
+    if (!allowed.has(button.dataset.act)) button.remove();
+  }
+  element.querySelectorAll('[data-act="retry"]').forEach(offerPresets);
+  dressBranches(article, element.querySelector(".branches"));
+  const figures = element.querySelector(".figures");
+  figures.textContent = figuresOf(article.dataset);
+  if (!figures.textContent) figures.remove();
+  return element;
+}
+
+function allowedOn(article) {
+  if (article.dataset.role === "user") return new Set(isOwn(article) ? ["edit", "copy"] : ["copy"]);
+  if (isOpen(article)) return new Set(["stop"]);
+  return new Set(["retry", "details", ...(hasText(article) ? ["copy"] : [])]);
+}
+
+function offerPresets(button) {
+  if (!byId("retry-menu")) return;
+  button.setAttribute("popovertarget", "retry-menu");
+  button.setAttribute("aria-haspopup", "menu");
+}
+
+function dressBranches(article, element) {
+  const { siblings, prev, next } = article.dataset;
+  if (!siblings) return element.remove();
+  article.dataset.many = "";
+  element.querySelector("[data-count]").textContent = siblings;
+  element.querySelector('[data-to="prev"]').disabled = !prev;
+  element.querySelector('[data-to="next"]').disabled = !next;
+}
+
+function figuresOf({ tokens, first, speed, cost }) {
+  return [
+    tokens && word("tokens", { number: tokens }),
+    first && word("first", { number: first }),
+    speed && word("speed", { number: speed }),
+    cost && `$${cost}`,
+  ].filter(Boolean).join(" · ");
+}
+
+function notices(article) {
+  const text = noticeFor(article.dataset);
+  if (!text) return [];
+  const { state, finish, errorDetail } = article.dataset;
+  const notice = copyOf("t-notice");
+  const failed = state === "failed";
+  notice.querySelector("p").textContent = text;
+  if (failed) {
+    notice.classList.add("notice--failed");
+    notice.prepend(copyOf("t-failed-icon"));
+  }
+  const retry = notice.querySelector('[data-act="retry"]');
+  if (failed || !hasText(article)) offerPresets(retry);
+  else retry.remove();
+  if (!hasText(article) || finish === "content_filter") notice.querySelector('[data-act="continue"]').remove();
+  if (errorDetail) notice.querySelector("pre").textContent = errorDetail;
+  else notice.querySelector("details").remove();
+  return [notice];
+}
+
+function noticeFor({ state, finish, error, errorSentence, stoppedBy }) {
+  if (state === "failed") return errorSentence || word(`error-${error}`) || word("failed");
+  if (state === "interrupted") return word("interrupted");
+  if (state === "stopped") {
+    if (!stoppedBy) return word("stopped");
+    return isMine(stoppedBy) ? word("stopped-by-you") : word("stopped-by", { name: stoppedBy });
+  }
+  return ["length", "content_filter"].includes(finish) ? word(finish) : "";
+}
+
+function dressThoughts(article) {
+  for (const part of article.querySelectorAll(".part--reasoning")) {
+    const { seconds } = part.dataset;
+    const goesOn = isOpen(article) && part === part.parentElement.lastElementChild;
+    const told = seconds ? word("thought-for", { seconds }) : word("thought");
+    part.querySelector("summary").textContent = goesOn ? word("thinking") : told;
+  }
+}
+
+/** A part has come: what was being thought before it has ended. */
+export function partCame(part) {
+  const before = part.previousElementSibling;
+  const start = before && begun.get(before);
+  begun.set(part, performance.now());
+  if (start && before.dataset.kind === "reasoning") {
+    before.dataset.seconds = Math.max(1, Math.round((performance.now() - start) / 1000));
+  }
+  dressThoughts(articleOf(part));
+}
+
+/** The server told a message's state: `mark` carries the facts. */
+export function stateCame(mark) {
+  const article = articleOf(mark);
+  if (!article) return;
+  for (const fact of FACTS) {
+    if (mark.dataset[fact] !== undefined) article.dataset[fact] = mark.dataset[fact];
+    else if (fact !== "state") delete article.dataset[fact];
+  }
+  if (!isOpen(article)) delete article.dataset.errorSentence;
+  dress(article);
+  changed();
+}
