@@ -19,9 +19,11 @@ django.setup()
 from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
-from django.core.handlers.asgi import ASGIHandler  # noqa: E402
-from django.db import close_old_connections  # noqa: E402
-from django.http import HttpRequest, HttpResponseBase  # noqa: E402
+from django.core.exceptions import RequestAborted  # noqa: E402
+from django.core.handlers.asgi import ASGIHandler, get_script_prefix  # noqa: E402
+from django.core.signals import request_started  # noqa: E402
+from django.http import HttpResponseBase  # noqa: E402
+from django.urls import set_script_prefix  # noqa: E402
 
 from conversations.routing import websocket_urlpatterns  # noqa: E402
 
@@ -34,14 +36,26 @@ class Pages(ASGIHandler):
     def __init__(self) -> None:
         self.load_middleware(is_async=False)
 
-    async def get_response_async(self, request: HttpRequest) -> HttpResponseBase:
-        return await asyncio.get_running_loop().run_in_executor(THREADS, self._respond, request)
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        try:
+            body = await self.read_body(receive)
+        except RequestAborted:
+            return
+        loop = asyncio.get_running_loop()
+        response = await loop.run_in_executor(THREADS, self._respond, scope, body)
+        await self.send_response(response, send)
 
-    def _respond(self, request: HttpRequest) -> HttpResponseBase:
-        close_old_connections()
-        response: Any = self.get_response(request)
-        if response.streaming and not response.is_async:
+    def _respond(self, scope: Any, body: Any) -> HttpResponseBase:
+        """The whole answer to one request; nothing of it is left to be made."""
+        set_script_prefix(get_script_prefix(scope))
+        request_started.send(sender=self.__class__, scope=scope)
+        with body:
+            request, error = self.create_request(scope, body)
+            response: Any = error if request is None else self.get_response(request)
+        response._handler_class = self.__class__
+        if response.streaming:
             response.streaming_content = [b"".join(response.streaming_content)]
+        response.close()
         return response
 
 

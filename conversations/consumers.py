@@ -22,6 +22,8 @@ MOST_MISTAKES = 3
 HEARTBEAT_SECONDS = 15
 HEARTBEAT = "<!--hb-->"
 MOST_HAVE = 100
+MOST_SAID_BYTES = 64 * 1024
+TOO_LARGE = 1009
 
 open_sockets: dict[UUID, int] = {}
 
@@ -79,6 +81,9 @@ class ConversationSocket(AsyncWebsocketConsumer):
         hub = self._hub()
         if hub is None or self.viewer is None:
             return
+        if len(text_data or bytes_data or "") > MOST_SAID_BYTES:
+            await self.close(code=TOO_LARGE)
+            return
         try:
             said = decode((text_data or "").encode("utf-8", "strict"))
             if said.have is not None and len(said.have) > MOST_HAVE:
@@ -101,7 +106,7 @@ class ConversationSocket(AsyncWebsocketConsumer):
 
     async def _mistake(self) -> None:
         self.mistakes += 1
-        await self.send(text_data='<!--error invalid-->')
+        await self.send(text_data="<!--error invalid-->")
         if self.mistakes >= MOST_MISTAKES:
             await self.close(code=TOO_MANY_MISTAKES)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections import deque
 from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -25,6 +26,9 @@ MOST_UNACKNOWLEDGED_BYTES = 256 * 1024
 MOST_UNACKNOWLEDGED_SECONDS = 10
 # A listener that never says what it has isn't a page of ours; it is held to this much in all.
 MOST_SILENT_BYTES = 16 * 1024 * 1024
+# Four bytes a character at most; larger snapshots go by HTTP.
+MOST_FRAME_CHARACTERS = 120_000
+KEY = re.compile(r"\bid=\"(m-[0-9a-f]{32})(?=[-\"])|#(m-[0-9a-f]{32})(?=-)")
 TRY_AGAIN_LATER = 1013
 
 
@@ -153,9 +157,11 @@ class Copy:
         """The last patches: what closes each part, or its whole final rendering if that differs."""
         patches = []
         for index, (kind, growing) in enumerate(self.parts):
-            patch, whole = growing.finish(html.get(index))
+            before = growing.count
+            growing.close()
+            whole = html.get(index, "")
             patches.append(
-                patch if whole is None
+                growing.patch(before) if growing.matches(whole)
                 else part_html(self.key, index, kind, whole, growing.count, oob=True)
             )
         return "".join(patches)
@@ -340,6 +346,16 @@ class Hub:
         for article in (await self._reader.articles([message])).values():
             self._send(room, replacing(article))
 
+    def _by_http(self, room: Room, html: str) -> str:
+        """In place of a frame that is too large: what makes each page fetch its messages itself."""
+        keys = dict.fromkeys(one or other for one, other in KEY.findall(html))
+        return "".join(
+            f'<div hx-swap-oob="beforeend:#{key}-body"><i hidden hx-trigger="load"'
+            f' hx-get="/conversations/{room.conversation}/messages/{UUID(key[2:])}/"'
+            f' hx-target="#{key}" hx-swap="outerHTML"></i></div>'
+            for key in keys
+        )
+
     def _mark(self, copy: Copy, index: int | None = None) -> str:
         """The header's second half: which part this is about, and its steps after it."""
         if not copy.parts:
@@ -352,6 +368,9 @@ class Hub:
     ) -> None:
         if not html:
             return
+        if len(html) > MOST_FRAME_CHARACTERS:
+            html = self._by_http(room, html)
+            mark = ""
         room.sequence += 1
         targets = list(room.viewers) if viewers is None else viewers
         self._outbox.append((targets, room.sequence, f"<!--{room.sequence}{mark}-->{html}"))

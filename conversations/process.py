@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
-from uuid import UUID
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
 
 from channels.db import database_sync_to_async
 from django.conf import settings
@@ -28,6 +29,7 @@ from conversations.rendering import RENDERER_VERSION, render
 
 if TYPE_CHECKING:
     from conversations.models import Provider, State
+    from conversations.turns import Turn
 
 log = logging.getLogger(__name__)
 
@@ -164,14 +166,26 @@ class Process:
 current: Process | None = None
 
 
-def begin(completion: UUID) -> None:
-    """Have a queued, committed completion run. Thread-safe."""
-    if current is None:
+def new_claim() -> UUID | None:
+    """A claim for a turn about to be stored, where this process runs what it takes."""
+    return uuid4() if current is not None and current.engine is not None else None
+
+
+def begin(turn: Turn) -> None:
+    """Have a new, committed turn's completion run. Thread-safe."""
+    if current is None or not turn.created:
         return
-    if settings.ENGINE == "inline" and current.engine is not None:
-        current.engine.start(completion)
-    elif current.relay is not None:
-        _soon(current.relay.order("start", completion))
+    if current.engine is not None and turn.completion.claim is not None:
+        current.engine.start_claimed(turn)
+    elif current.relay is not None and current.engine is None:
+        _soon(current.relay.order("start", turn.completion.pk))
+
+
+def is_watched(conversation: UUID) -> bool:
+    """Whether anybody may be looking: here, or in another process."""
+    return current is not None and (
+        current.relay is not None or current.bus.is_watched(conversation)
+    )
 
 
 def stop(completion: UUID) -> None:
@@ -195,6 +209,6 @@ def tell_state(conversation: UUID, message: UUID, state: State, facts: dict[str,
     tell(Settled(conversation, message, state, facts))
 
 
-def _soon(work) -> None:  # type: ignore[no-untyped-def]
+def _soon(work: Coroutine[Any, Any, None]) -> None:
     assert current is not None
     asyncio.run_coroutine_threadsafe(work, current.loop)

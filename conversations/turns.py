@@ -7,7 +7,7 @@ affair. The same client id of the same person returns the first result and chang
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 from uuid import UUID
@@ -20,17 +20,16 @@ from django.utils.translation import gettext_lazy as _
 from conversations.models import (
     Completion,
     Conversation,
-    LanguageModel,
     Message,
     Part,
-    Preset,
     PresetModel,
     Reservation,
     State,
     User,
 )
 from conversations.models.base import new_id
-from conversations.problems import Conflict, Invalid, NotFound
+from conversations.models.completions import CompletionQuerySet
+from conversations.problems import Conflict, Invalid, NotFound, Refused
 from conversations.reserving import reserve
 
 TITLE_WORDS = 60
@@ -45,22 +44,27 @@ class Turn:
     message: Message | None
     replies: list[Message]
     created: bool = True
-    parts: dict[UUID, list[Part]] = field(default_factory=dict)
+    part: Part | None = None
+    reservation: Reservation | None = None
+    # The person's message has siblings: it isn't the only one after its parent.
+    branches: bool = False
 
 
 def _repeatable(verb: Callable[..., Turn]) -> Callable[..., Turn]:
-    """Let a repetition by client id return what the first call did, also when both race."""
+    """Let a repetition by client id return what the first call did.
+
+    The database's constraint tells: asking first would cost every send a query, and miss a race.
+    What a verb refuses now may be what it did before, so that is looked up too.
+    """
 
     @wraps(verb)
     def wrapped(*, author: User, client_id: str, **rest: Any) -> Turn:
         if not 1 <= len(client_id) <= 64:
             raise Invalid(_("A send needs a client id of 1 to 64 characters."))
-        if turn := _first_result(author, client_id):
-            return turn
         try:
             with transaction.atomic():
                 return verb(author=author, client_id=client_id, **rest)
-        except IntegrityError:
+        except (IntegrityError, Refused):
             if turn := _first_result(author, client_id):
                 return turn
             raise
@@ -82,14 +86,16 @@ def _first_result(author: User, client_id: str) -> Turn | None:
 
 
 @_repeatable
-def start(*, author: User, client_id: str, text: str, preset: str) -> Turn:
+def start(
+    *, author: User, client_id: str, text: str, preset: str = "", claim: UUID | None = None
+) -> Turn:
     """Open a conversation with its first message."""
     text = checked_text(text)
-    chosen = chosen_preset(author, preset)
+    request = Request(author, client_id, chosen_preset(author, preset), claim)
     conversation = Conversation.objects.create(
         owner=author, title=first_words(text), last_sequence=2
     )
-    return _add_turn(conversation, 1, None, author, client_id, text, chosen)
+    return _add_turn(conversation, 1, None, text, request)
 
 
 @_repeatable
@@ -99,9 +105,10 @@ def send(
     client_id: str,
     conversation_id: UUID,
     text: str,
-    preset: str,
+    preset: str = "",
     parent_id: UUID | None = None,
     branch: bool = False,
+    claim: UUID | None = None,
 ) -> Turn:
     """Add a message after `parent_id` (the newest leaf) and ask for a reply.
 
@@ -110,24 +117,43 @@ def send(
     text = checked_text(text)
     conversation, sequence = _locked(author, conversation_id, messages=2)
     parent = _parent(conversation, parent_id, branch)
-    chosen = chosen_preset(author, preset)
-    return _add_turn(conversation, sequence, parent, author, client_id, text, chosen)
+    request = Request(author, client_id, chosen_preset(author, preset), claim)
+    turn = _add_turn(conversation, sequence, parent, text, request)
+    turn.branches = branch
+    return turn
 
 
 @_repeatable
-def edit(*, author: User, client_id: str, message_id: UUID, text: str, preset: str) -> Turn:
+def edit(
+    *,
+    author: User,
+    client_id: str,
+    message_id: UUID,
+    text: str,
+    preset: str = "",
+    claim: UUID | None = None,
+) -> Turn:
     """Say something else instead: a sibling of one's own message, with a reply of its own."""
     text = checked_text(text)
     old = _writable(author, message_id)
     if old.role != Message.Role.USER or old.author_id != author.pk:
         raise Invalid(_("Only your own messages can be edited."))
     conversation, sequence = _locked(author, old.conversation_id, messages=2)
-    chosen = chosen_preset(author, preset)
-    return _add_turn(conversation, sequence, old.parent, author, client_id, text, chosen)
+    request = Request(author, client_id, chosen_preset(author, preset), claim)
+    turn = _add_turn(conversation, sequence, old.parent, text, request)
+    turn.branches = True
+    return turn
 
 
 @_repeatable
-def retry(*, author: User, client_id: str, message_id: UUID, preset: str = "") -> Turn:
+def retry(
+    *,
+    author: User,
+    client_id: str,
+    message_id: UUID,
+    preset: str = "",
+    claim: UUID | None = None,
+) -> Turn:
     """Ask for another reply beside this one, by the same preset or another."""
     old = _writable(author, message_id)
     if old.role == Message.Role.USER:
@@ -136,22 +162,29 @@ def retry(*, author: User, client_id: str, message_id: UUID, preset: str = "") -
         asked, before = old.parent, old.completion
     assert asked is not None
     conversation, sequence = _locked(author, old.conversation_id, messages=1)
-    chosen = _preset_again(author, preset, before)
-    turn = _ask(conversation, sequence, asked, author, client_id, chosen)
+    request = Request(author, client_id, _preset_again(author, preset, before), claim)
+    turn = _ask(conversation, sequence, asked, request)
     turn.message = asked
     return turn
 
 
 @_repeatable
-def continue_(*, author: User, client_id: str, message_id: UUID, preset: str = "") -> Turn:
+def continue_(
+    *,
+    author: User,
+    client_id: str,
+    message_id: UUID,
+    preset: str = "",
+    claim: UUID | None = None,
+) -> Turn:
     """Let a reply that broke off go on where it stands; its text stays."""
     reply = _writable(author, message_id)
     before = reply.completion
     if before is None:
         raise Invalid(_("Only a reply can be continued."))
     conversation, _sequence = _locked(author, reply.conversation_id, messages=0)
-    chosen = _preset_again(author, preset, before)
-    completion = _completion(conversation, reply.pk, author, client_id, chosen, continues=before)
+    request = Request(author, client_id, _preset_again(author, preset, before), claim)
+    completion = _completion(conversation, reply.pk, request, continues=before)
     taken = (
         Message.objects.filter(pk=reply.pk, completion=before)
         .exclude(completion__state__in=[State.QUEUED, State.RUNNING])
@@ -160,24 +193,37 @@ def continue_(*, author: User, client_id: str, message_id: UUID, preset: str = "
     if taken != 1:
         raise Conflict(_("This reply is still being written."), code="running")
     reply.completion = completion
-    reserve(completion, _model_of(chosen), path_to=reply.pk)
-    return Turn(conversation, completion, reply.parent, [reply])
+    reservation = reserve(completion, request.chosen.model, path_to=reply.pk)
+    return Turn(conversation, completion, reply.parent, [reply], reservation=reservation)
 
 
 @transaction.atomic
 def stop(*, user: User, message_id: UUID) -> Completion:
     """Ask that the reply be stopped; a queued one stops at once. Stopping twice is no error."""
     reply = _writable(user, message_id)
-    if reply.completion is None:
+    if reply.completion_id is None:
         raise Invalid(_("Only a reply can be stopped."))
-    now = timezone.now()
     rows = Completion.objects.filter(pk=reply.completion_id)
+    _stop(rows, user)
+    return rows.select_related("stopped_by", "lead").get()
+
+
+@transaction.atomic
+def stop_all(*, user: User, conversation_id: UUID) -> list[UUID]:
+    """Ask that every reply of the conversation be stopped; returns the completions that run."""
+    rows = Completion.objects.filter(conversation=conversation_id)
+    _stop(rows, user)
+    return list(rows.filter(state=State.RUNNING).values_list("pk", flat=True))
+
+
+def _stop(rows: CompletionQuerySet, user: User) -> None:
+    """Note the wish on open completions; those that nobody has begun end here."""
+    now = timezone.now()
     rows.open().filter(stop_requested_at=None).update(stop_requested_at=now, stopped_by=user)
-    if rows.filter(state=State.QUEUED).update(
-        state=State.STOPPED, finished_at=now, finish_reason="stopped"
-    ):
-        Reservation.objects.filter(completion_id=reply.completion_id).delete()
-    return rows.select_related("stopped_by", "preset_version__preset").get()
+    queued = list(rows.filter(state=State.QUEUED).values_list("pk", flat=True))
+    ended = Completion.objects.filter(pk__in=queued, state=State.QUEUED)
+    ended.update(state=State.STOPPED, finished_at=now, finish_reason="stopped")
+    Reservation.objects.filter(completion__in=queued, completion__state=State.STOPPED).delete()
 
 
 def checked_text(text: str) -> str:
@@ -202,27 +248,21 @@ def first_words(text: str) -> str:
     return (line[:TITLE_WORDS].rsplit(" ", 1)[0] or line[:TITLE_WORDS]) + "…"
 
 
-def chosen_preset(user: User, name: str) -> Preset:
-    """The preset of this slug or id (or the default), if `user` may choose it."""
-    offered = Preset.objects.visible_to(user).select_related("version")
-    preset = (offered.named(name) if name else offered).first()
-    if preset is None:
+def chosen_preset(user: User, name: str) -> PresetModel:
+    """The preset of this slug or id (or the default) with its first model, if offered to `user`."""
+    offered = PresetModel.objects.offered_to(user).select_related("version__preset", "model")
+    chosen = (offered.named(name) if name else offered).first()
+    if chosen is None:
         raise Invalid(
             _("This preset isn't offered any more. Choose another.") if name
             else _("There is no preset to talk to yet."),
             code="preset",
         )
-    return preset
+    return chosen
 
 
-def _preset_again(user: User, name: str, before: Completion | None) -> Preset:
+def _preset_again(user: User, name: str, before: Completion | None) -> PresetModel:
     return chosen_preset(user, name or (before.preset_version.preset.slug if before else ""))
-
-
-def _model_of(preset: Preset) -> LanguageModel:
-    """The model that is called first."""
-    first = PresetModel.objects.select_related("model").get(version=preset.version_id, position=0)
-    return first.model
 
 
 def _writable(user: User, message_id: UUID) -> Message:
@@ -257,25 +297,31 @@ def _parent(conversation: Conversation, parent_id: UUID | None, branch: bool) ->
     return parent
 
 
+@dataclass(frozen=True)
+class Request:
+    """Who asks for a reply, under which client id, from which preset.
+
+    `claim` is the token of the process that will run it itself, if that is known already.
+    """
+
+    author: User
+    client_id: str
+    chosen: PresetModel
+    claim: UUID | None = None
+
+
 def _add_turn(
-    conversation: Conversation,
-    sequence: int,
-    parent: Message | None,
-    author: User,
-    client_id: str,
-    text: str,
-    preset: Preset,
+    conversation: Conversation, sequence: int, parent: Message | None, text: str, request: Request
 ) -> Turn:
     """The person's message, then a reply to it."""
-    message = Message.objects.create(
-        conversation=conversation, parent=parent, author=author, role=Message.Role.USER,
+    message = Message(
+        conversation=conversation, parent=parent, author=request.author, role=Message.Role.USER,
         sequence=sequence,
     )
-    part = Part.objects.create(message=message, text=text)
+    part = Part(message=message, text=text)
     before = parent.completion if parent else None
-    turn = _ask(conversation, sequence + 1, message, author, client_id, preset, before)
-    turn.message = message
-    turn.parts[message.pk] = [part]
+    turn = _ask(conversation, sequence + 1, message, request, part, before)
+    turn.message, turn.part = message, part
     return turn
 
 
@@ -283,38 +329,41 @@ def _ask(
     conversation: Conversation,
     sequence: int,
     asked: Message,
-    author: User,
-    client_id: str,
-    preset: Preset,
+    request: Request,
+    part: Part | None = None,
     before: Completion | None = None,
 ) -> Turn:
-    """A queued completion and its empty reply after `asked`; the first call is reserved."""
+    """A completion and its empty reply after `asked` (stored with it when new)."""
     waits_for = before if before is not None and before.is_open else None
     lead_id = new_id()
-    completion = _completion(
-        conversation, lead_id, author, client_id, preset, waits_for=waits_for
-    )
-    reply = Message.objects.create(
+    completion = _completion(conversation, lead_id, request, waits_for=waits_for)
+    reply = Message(
         pk=lead_id, conversation=conversation, parent=asked, role=Message.Role.ASSISTANT,
         sequence=sequence, completion=completion,
     )
-    reserve(completion, _model_of(preset), path_to=asked.pk)
-    return Turn(conversation, completion, None, [reply])
+    Message.objects.bulk_create([reply] if part is None else [asked, reply])
+    if part is not None:
+        part.save(force_insert=True)
+    reservation = reserve(completion, request.chosen.model, path_to=asked.pk)
+    return Turn(conversation, completion, None, [reply], reservation=reservation)
 
 
 def _completion(
     conversation: Conversation,
     lead_id: UUID,
-    author: User,
-    client_id: str,
-    preset: Preset,
+    request: Request,
     *,
     continues: Completion | None = None,
     waits_for: Completion | None = None,
 ) -> Completion:
-    assert preset.version is not None
-    return Completion.objects.create(
-        conversation=conversation, lead_id=lead_id, asked_by=author, client_id=client_id,
-        preset_version=preset.version, parameters=preset.version.parameters,
+    """Queued; or running at once, claimed by the process that asks."""
+    version = request.chosen.version
+    completion = Completion(
+        conversation=conversation, lead_id=lead_id, asked_by=request.author,
+        client_id=request.client_id, preset_version=version, parameters=version.parameters,
         continues=continues, waits_for=waits_for,
     )
+    if request.claim is not None and waits_for is None:
+        completion.claimed_by(request.claim)
+    completion.save(force_insert=True)
+    return completion

@@ -5,7 +5,7 @@ import { copyText } from "./code.js";
 import { go, post, readJson } from "./net.js";
 import { followEnd, keepPlace } from "./scroll.js";
 import { toast } from "./toast.js";
-import { expectBranch, takeAnswer, takeContinued } from "./turns.js";
+import { expectBranch, takeAnswer, takeAnew } from "./turns.js";
 
 const at = (name, article) => address(name, conversationId(), article.dataset.id);
 const presetNow = () => byId("composer")?.elements.preset.value ?? "";
@@ -23,11 +23,6 @@ deeds.copy = (button) => {
   return copyText(text, button);
 };
 
-deeds["stop-one"] = async (button) => {
-  const answer = await post(at("stop", articleOf(button)));
-  if (!answer.ok) toast(answer.problem);
-};
-
 /** Post something that makes a new branch in the place of `article`. Returns the problem, or "". */
 async function branchOff(article, name, values) {
   article.dataset.client ||= newId();
@@ -37,6 +32,7 @@ async function branchOff(article, name, values) {
   if (!answer.ok) return answer.problem;
   delete article.dataset.client;
   if (!takeAnswer(answer.body, article)) return word("problem-403");
+  if (location.search) history.replaceState({ htmx: true }, "", address("conversation"));
   followEnd();
   return "";
 }
@@ -68,7 +64,8 @@ deeds.continue = (button) => {
     const answer = await post(at("continue", article), { client_id: article.dataset.client });
     if (!answer.ok) return answer.problem;
     delete article.dataset.client;
-    takeContinued(answer.body);
+    // The socket may have shown the reply going on already; then it knows more than this answer.
+    if (article.isConnected) takeAnew(answer.body);
     return "";
   });
 };

@@ -55,7 +55,7 @@ document.addEventListener("htmx:beforeSwap", ({ detail }) => {
 document.addEventListener("htmx:responseError", ({ detail }) => {
   if (detail.requestConfig.elt?.id === "composer") return;
   if (detail.target.id === "main") location.assign(detail.pathInfo.requestPath);
-  else toast(sentence(detail.xhr.status, detail.xhr.responseText));
+  else toast(sentence(detail.xhr.status, detail.xhr.responseText, detail.xhr.getResponseHeader("Content-Type")));
 });
 
 document.addEventListener("htmx:sendError", ({ detail }) => {

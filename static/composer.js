@@ -169,7 +169,7 @@ document.addEventListener("htmx:afterRequest", ({ detail }) => {
 
 function explain(xhr) {
   const status = xhr?.status ?? 0;
-  complain(sentence(status, xhr?.responseText), status === 409 ? "t-conflict" : "t-problem");
+  complain(sentence(status, xhr?.responseText, xhr?.getResponseHeader("Content-Type")), status === 409 ? "t-conflict" : "t-problem");
 }
 
 deeds["send-again"] = () => submit();

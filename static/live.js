@@ -1,10 +1,12 @@
 // The conversation's socket: htmx's extension swaps what comes; here are resuming, acknowledging,
 // the watch over its life, and what to do without it.
 
-import { byId, conversationId, address, openReplies } from "./dom.js";
+import { address, byId, conversationId, openReplies, word } from "./dom.js";
 import { read, readJson } from "./net.js";
-import { lastSequence, sift, takeContinued } from "./turns.js";
+import { toast } from "./toast.js";
+import { lastSequence, sift, takeAnew } from "./turns.js";
 
+const GONE = 4404;
 const HEAD = /^<!--(?:hb|(\d+)(?: (m-[0-9a-f]{32}) (\d+) (\d+))?)-->/;
 const ACK_MS = 250;
 const SILENCE_MS = 40_000;
@@ -100,7 +102,11 @@ document.addEventListener("htmx:wsOpen", () => {
   send({ have: have(), after: lastSequence() });
 });
 
-document.addEventListener("htmx:wsClose", lost);
+document.addEventListener("htmx:wsClose", ({ target, detail }) => {
+  if (detail.event.code !== GONE) return lost();
+  target.remove();
+  toast(word("problem-404"));
+});
 document.addEventListener("htmx:wsError", lost);
 
 document.addEventListener("htmx:wsBeforeMessage", (event) => {
@@ -151,6 +157,6 @@ setInterval(async () => {
     const told = await readJson(url);
     if (!told || ["queued", "running"].includes(told.state)) continue;
     const answer = await read(url);
-    if (answer.ok) takeContinued(answer.body);
+    if (answer.ok) takeAnew(answer.body);
   }
 }, POLL_MS);

@@ -3,13 +3,14 @@
 
 import { articleOf, articles, byId, changed, copyOf, isOpen, word } from "./dom.js";
 import { addCodeTools } from "./code.js";
+import { say } from "./speak.js";
 
 const FACTS = ["state", "error", "finish", "stoppedBy", "tokens", "cost", "first", "speed"];
 const begun = new WeakMap();
 
 const isMine = (name) => name === document.body.dataset.personName;
 
-const isOwn = ({ dataset }) => (dataset.own ? dataset.own === "true" : isMine(dataset.author));
+const isMe = (id) => id === document.body.dataset.person;
 
 const hasText = (article) => article.querySelector(".part--answer") !== null;
 
@@ -24,11 +25,11 @@ export function dress(article) {
 export const dressAll = () => articles().forEach(dress);
 
 function dressHead(article) {
-  const { role, author, preset, askedBy, at } = article.dataset;
+  const { role, author, preset, askedBy, askedById, at } = article.dataset;
   const head = article.querySelector(":scope > .message-head");
   const pieces = [span("who", role === "user" ? author : preset)];
   if (role === "user" && at) pieces.push(" ", timeOf(at));
-  if (askedBy && !isMine(askedBy)) pieces.push(" ", span("", word("for", { name: askedBy })));
+  if (askedBy && !isMe(askedById)) pieces.push(" ", span("", word("for", { name: askedBy })));
   head.replaceChildren(...pieces);
 }
 
@@ -74,8 +75,8 @@ function bar(article) {
 }
 
 function allowedOn(article) {
-  if (article.dataset.role === "user") return new Set(isOwn(article) ? ["edit", "copy"] : ["copy"]);
-  if (isOpen(article)) return new Set(["stop"]);
+  if (article.dataset.role === "user") return new Set(isMe(article.dataset.authorId) ? ["edit", "copy"] : ["copy"]);
+  if (isOpen(article)) return new Set();
   return new Set(["retry", "details", ...(hasText(article) ? ["copy"] : [])]);
 }
 
@@ -106,7 +107,7 @@ function figuresOf({ tokens, first, speed, cost }) {
 function notices(article) {
   const text = noticeFor(article.dataset);
   if (!text) return [];
-  const { state, finish, errorDetail } = article.dataset;
+  const { state, finish } = article.dataset;
   const notice = copyOf("t-notice");
   const failed = state === "failed";
   notice.querySelector("p").textContent = text;
@@ -118,13 +119,11 @@ function notices(article) {
   if (failed || !hasText(article)) offerPresets(retry);
   else retry.remove();
   if (!hasText(article) || finish === "content_filter") notice.querySelector('[data-act="continue"]').remove();
-  if (errorDetail) notice.querySelector("pre").textContent = errorDetail;
-  else notice.querySelector("details").remove();
   return [notice];
 }
 
-function noticeFor({ state, finish, error, errorSentence, stoppedBy }) {
-  if (state === "failed") return errorSentence || word(`error-${error}`) || word("failed");
+function noticeFor({ state, finish, error, stoppedBy }) {
+  if (state === "failed") return word(`error-${error}`) || word("failed");
   if (state === "interrupted") return word("interrupted");
   if (state === "stopped") {
     if (!stoppedBy) return word("stopped");
@@ -161,7 +160,7 @@ export function stateCame(mark) {
     if (mark.dataset[fact] !== undefined) article.dataset[fact] = mark.dataset[fact];
     else if (fact !== "state") delete article.dataset[fact];
   }
-  if (!isOpen(article)) delete article.dataset.errorSentence;
+  if (!isOpen(article)) say(word("finished"));
   dress(article);
   changed();
 }

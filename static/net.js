@@ -4,15 +4,13 @@ import { word } from "./dom.js";
 
 const token = () => JSON.parse(document.body.getAttribute("hx-headers"))["x-csrftoken"];
 
-/** What to tell a person about an answer that wasn't the wished one; `status` 0 is no answer. */
-export function sentence(status, body = "") {
+/**
+ * What to tell a person about an answer that wasn't the wished one; `status` 0 is no answer.
+ * The server's own sentence, where it has one, comes as plain text.
+ */
+export function sentence(status, body = "", type = "") {
   if (!status) return word("problem-offline");
-  try {
-    const { detail } = JSON.parse(body);
-    if (detail) return String(detail);
-  } catch {
-    // Not JSON: our own words do.
-  }
+  if (body && type?.startsWith("text/plain")) return body;
   return word(`problem-${status}`) || word(status >= 500 ? "problem-500" : "problem-other");
 }
 
@@ -23,7 +21,7 @@ async function ask(url, options) {
     // A redirect to another page means that the session has ended.
     const lost = response.redirected && new URL(response.url).pathname !== new URL(url, location).pathname;
     const ok = response.ok && !lost;
-    return { ok, status: response.status, body, problem: ok ? "" : sentence(lost ? 403 : response.status, body) };
+    return { ok, status: response.status, body, problem: ok ? "" : sentence(lost ? 403 : response.status, body, response.headers.get("content-type")) };
   } catch {
     return { ok: false, status: 0, body: "", problem: sentence(0) };
   }
@@ -31,7 +29,7 @@ async function ask(url, options) {
 
 /** Post a form; the answer's `body` is the markup that the view renders for htmx. */
 export function post(url, values = {}) {
-  const headers = { "HX-Request": "true", "X-CSRFToken": token() };
+  const headers = { "HX-Request": "true", "HX-Target": "main", "X-CSRFToken": token() };
   return ask(url, { method: "POST", headers, body: new URLSearchParams(values) });
 }
 

@@ -47,21 +47,17 @@ export function rename({ id, version, replaces }) {
 }
 
 function settle(id, answer, before) {
-  const told = present(answer.body);
+  const told = answer.status === 409 ? { title: answer.body } : present(answer.body);
   if (answer.ok || told.title) show(id, told.title, told.version);
   if (answer.ok) return;
   if (!told.title) show(id, before);
   toast(answer.status === 409 ? word("renamed-meanwhile") : answer.problem);
 }
 
-/** The title that an answer tells: as markup, or as JSON. */
+/** The title that an answer tells. */
 function present(body) {
-  try {
-    return JSON.parse(body);
-  } catch {
-    const title = new DOMParser().parseFromString(body, "text/html").getElementById("title");
-    return title ? { title: title.textContent.trim(), version: title.dataset.version } : {};
-  }
+  const title = new DOMParser().parseFromString(body, "text/html").getElementById("title");
+  return title ? { title: title.textContent.trim(), version: title.dataset.version } : {};
 }
 
 function show(id, title, version) {
@@ -88,5 +84,5 @@ deeds.rename = () => {
 };
 
 document.addEventListener("click", ({ target }) => {
-  if (target.id === "title") deeds.rename();
+  if (target.matches?.("[data-can-rename] > #title")) deeds.rename();
 });

@@ -19,11 +19,17 @@ function parse(html) {
 const steps = (article) =>
   [...article.querySelectorAll(".part")].reduce((sum, part) => sum + 1 + Number(part.dataset.count || 0), 0);
 
+/** Whether `article` holds what its shown twin doesn't: more steps, or the open ends of a reply that goes on. */
+function holdsMore(article, shown) {
+  const ends = [...article.querySelectorAll("[id$='-open']")];
+  return steps(article) > steps(shown) || ends.some((end) => !byId(end.id));
+}
+
 /** Put articles into the thread; one that is shown already is replaced only by one that holds more. */
 function show(list) {
   for (const article of list) {
     const shown = byId(article.id);
-    if (shown && steps(article) <= steps(shown)) continue;
+    if (shown && !holdsMore(article, shown)) continue;
     if (shown) shown.replaceWith(article);
     else byId("messages").append(article);
     dress(article);
@@ -46,8 +52,8 @@ export function takeAnswer(html, replaces = null) {
   return true;
 }
 
-/** The answer of a continuation: the same article, which now goes on. */
-export function takeContinued(html) {
+/** The same article anew, as it stands on the server. */
+export function takeAnew(html) {
   for (const article of parse(html).querySelectorAll("article.message")) {
     byId(article.id)?.replaceWith(article);
     dress(article);

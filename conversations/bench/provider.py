@@ -11,7 +11,7 @@ user message may steer it: `[[tokens=200 delay=20 text=markdown]]`.
 - `finish` the reason, `usage` yes|no|auto, `done=no` without `[DONE]`, `tool=NAME` calls a tool
 - `cut` loses the connection after so many tokens; `error=500` sends an error event after `at`
   tokens (half of them by default); `hold=NAME` waits there for `POST /control/release/NAME`
-- `status=429` answers with an error, `retry_after` in that answer; `fails=2` only the first two times
+- `status=429` answers with an error, `retry_after` and `says` in it; `fails=2` only the first two times
 - `hang` seconds before any answer; `html=yes` a page; `whole=yes` JSON though a stream was asked
 
 `GET /control/requests` lists the last 1000 calls: body, headers, whether the client closed early.
@@ -42,7 +42,8 @@ class StandIn:
         self.requests: collections.deque[dict[str, Any]] = collections.deque(maxlen=1000)
         self.failures: collections.Counter[str] = collections.Counter()
         self.holds: dict[str, asyncio.Event] = collections.defaultdict(asyncio.Event)
-        self._connections: set[_Connection] = set()
+        self.connected = 0
+        self.connections: set[_Connection] = set()
         self._server: asyncio.Server | None = None
 
     @property
@@ -62,7 +63,7 @@ class StandIn:
     async def __aexit__(self, *_: object) -> None:
         assert self._server is not None
         self._server.close()
-        for connection in list(self._connections):
+        for connection in list(self.connections):
             connection.abort()
         await self._server.wait_closed()
 
@@ -90,10 +91,11 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
-        self.server._connections.add(self)
+        self.server.connected += 1
+        self.server.connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.server._connections.discard(self)
+        self.server.connections.discard(self)
         if self.task:
             self.task.cancel()
 
@@ -121,7 +123,13 @@ class _Connection(asyncio.Protocol):
         self.buffer = bytearray(rest[size:])
         method, path, _ = first.split(" ")
         self.task = asyncio.create_task(self._answer(method, path, headers, rest[:size]))
-        self.task.add_done_callback(lambda _: self._next())
+        self.task.add_done_callback(self._answered)
+
+    def _answered(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled() or task.exception():
+            self.abort()
+        else:
+            self._next()
 
     def abort(self) -> None:
         self.transport.abort()
@@ -183,7 +191,8 @@ class _Connection(asyncio.Protocol):
             return False
         headers = [f"retry-after: {asked.retry_after}"] if asked.retry_after else []
         headers += [f"location: {self.server.url}/v1/models"] if asked.status < 400 else []
-        error = {"message": f"The stand-in was told to answer {asked.status}", "type": "stand_in"}
+        said = f"The stand-in was told to answer {asked.status} {asked.says}".strip()
+        error = {"message": said, "type": "stand_in"}
         await self.send_json({"error": error}, asked.status, *headers, "x-request-id: req-stand-in")
         return True
 
@@ -193,10 +202,12 @@ class _Connection(asyncio.Protocol):
             "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n"
         )
         await self.write(f"{head}x-request-id: req-stand-in\r\n\r\n".encode())
+        roles = [delta_of(choice, role="assistant") for choice in range(choices)]
         await self.write(framed(event({"choices": roles})))
         await asyncio.sleep(asked.first / 1000)
-        end = len(events_of(asked, choices)) if asked.cut < 0 else asked.cut * choices
-        stop = halfway(asked) * choices if asked.hold or asked.error else end
+        every = len(events_of(asked, choices))
+        end = every if asked.cut < 0 else min(every, asked.reasoning + asked.cut * choices)
+        stop = asked.reasoning + halfway(asked) * choices if asked.hold or asked.error else end
         await self._tokens(asked, choices, 0, min(stop, end))
         if asked.hold:
             await self.server.holds[asked.hold].wait()

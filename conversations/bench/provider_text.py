@@ -64,6 +64,7 @@ class Directives:
     status: int = 200
     fails: int = 0
     retry_after: str = ""
+    says: str = ""
     whole: str = "no"
     html: str = "no"
     tool: str = ""

@@ -6,11 +6,14 @@ server. The row in the database is the truth; what is published here is a hint t
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Callable
 from uuid import UUID
 
 import msgspec
+
+log = logging.getLogger(__name__)
 
 
 class Frame(msgspec.Struct, frozen=True, tag="frame", array_like=True):
@@ -79,7 +82,10 @@ class Bus:
     def deliver(self, event: Event) -> None:
         """Tell the subscribers of this process."""
         for subscriber in self._subscribers.get(event.conversation, ()):
-            subscriber(event)
+            try:
+                subscriber(event)
+            except Exception:
+                log.exception("showing an event failed")
 
     def is_watched(self, conversation: UUID) -> bool:
         return conversation in self._subscribers

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any, Protocol
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -16,12 +16,14 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from conversations.models import (
+    UNDO,
     Call,
     Completion,
-    LanguageModel,
+    Conversation,
     LedgerEntry,
     Message,
     Part,
+    PresetModel,
     Price,
     Provider,
     Reservation,
@@ -31,6 +33,10 @@ from conversations.models import (
 )
 from conversations.models.base import new_id
 from conversations.models.completions import LEASE
+
+# Longer than the page offers to take a deletion back, so that a slow click still can.
+KEPT_AFTER_DELETION = UNDO * 6
+PURGED_AT_ONCE = 20
 
 APPEND = """
     UPDATE conversations_part SET text = text || %s
@@ -84,6 +90,7 @@ class Job:
     targets: list[Target]
     call: UUID
     continues: bool
+    waited: bool
     titling: bool
 
 
@@ -152,7 +159,7 @@ def claim(pk: UUID) -> Job | None:
     if not Completion.objects.claim(pk, token):
         return None
     completion = Completion.objects.select_related("preset_version", "conversation").get(pk=pk)
-    return _job(completion, token)
+    return _stored_job(completion, token)
 
 
 def claim_next(limit: int) -> list[Job]:
@@ -165,11 +172,59 @@ def claim_next(limit: int) -> list[Job]:
     return jobs
 
 
-def _job(completion: Completion, token: UUID) -> Job:
-    replies = list(completion.replies.order_by("choice").prefetch_related("parts"))
-    asked = completion.lead_id if completion.continues_id else replies[0].parent_id
-    history = _history(cast(UUID, asked))
-    reservation = completion.reservations.first()
+def adopted(turn: FreshTurn) -> Job:
+    """The job of a turn whose completion was claimed as it was stored."""
+    completion = turn.completion
+    replies = [Reply(reply.pk, []) for reply in turn.replies]
+    if completion.continues_id is not None:
+        replies = _replies(completion)
+    reservation = turn.reservation
+    call = reservation.call_id if reservation else new_id()
+    if turn.message is not None and turn.message.parent_id is None and turn.part is not None:
+        history = [(turn.message.role, turn.part.text)]
+    else:
+        history = _history(_asked(completion, turn.replies[0].parent_id))
+    assert completion.claim is not None
+    return _job(completion, completion.claim, replies, history, call)
+
+
+class FreshTurn(Protocol):
+    """What a verb returns, as far as it saves the engine from reading it again."""
+
+    completion: Completion
+    message: Message | None
+    part: Part | None
+    replies: list[Message]
+    reservation: Reservation | None
+
+
+def _stored_job(completion: Completion, token: UUID) -> Job:
+    """The job of a completion, all of it read."""
+    replies = _replies(completion)
+    parent = Message.objects.values_list("parent_id", flat=True).get(pk=completion.lead_id)
+    history = _history(_asked(completion, parent))
+    reservation = completion.reservations.order_by("created_at").first()
+    call = reservation.call_id if reservation else new_id()
+    return _job(completion, token, replies, history, call)
+
+
+def _asked(completion: Completion, parent: UUID | None) -> UUID:
+    """The last message that the provider is sent: what is answered, or what is continued."""
+    return completion.lead_id if completion.continues_id or parent is None else parent
+
+
+def _replies(completion: Completion) -> list[Reply]:
+    rows = completion.replies.order_by("choice").prefetch_related("parts")
+    return [Reply(reply.pk, _stored(reply.parts.all())) for reply in rows]
+
+
+def _job(
+    completion: Completion,
+    token: UUID,
+    replies: list[Reply],
+    history: list[tuple[str, str]],
+    call: UUID,
+) -> Job:
     return Job(
         completion=completion.pk,
         conversation=completion.conversation_id,
@@ -178,10 +233,11 @@ def _job(completion: Completion, token: UUID) -> Job:
         system_text=completion.preset_version.system_text,
         parameters=completion.parameters,
         history=history,
-        replies=[Reply(reply.pk, _stored(reply.parts.all())) for reply in replies],
+        replies=replies,
         targets=targets_of(completion.preset_version_id),
-        call=reservation.call_id if reservation else new_id(),
+        call=call,
         continues=completion.continues_id is not None,
+        waited=completion.waits_for_id is not None,
         titling=len(history) == 1 and not completion.conversation.title_is_chosen,
     )
 
@@ -211,17 +267,12 @@ def _history(leaf: UUID) -> list[tuple[str, str]]:
 
 def targets_of(version: UUID) -> list[Target]:
     """The version's models in order, each with its provider and its price of now."""
-    models = list(
-        LanguageModel.objects.filter(presetmodel__version=version)
-        .select_related("provider")
-        .order_by("presetmodel__position")
-    )
+    rows = PresetModel.objects.filter(version=version).order_by("position")
+    models = [row.model for row in rows.select_related("model__provider")]
     prices: dict[UUID, Price] = {}
     for price in Price.objects.filter(model__in=models, valid_from__lte=Now()).order_by("valid_from"):
         prices[price.model_id] = price
-    return [
-        Target(model.pk, model.name, model.provider, prices.get(model.pk)) for model in models
-    ]
+    return [Target(model.pk, model.name, model.provider, prices.get(model.pk)) for model in models]
 
 
 @transaction.atomic
@@ -264,7 +315,7 @@ def take_expired(limit: int) -> list[Job]:
         token = new_id()
         if Completion.objects.expired().filter(pk=pk).update(claim=token, lease_until=Now() + LEASE):
             completion = Completion.objects.select_related("preset_version", "conversation")
-            jobs.append(_job(completion.get(pk=pk), token))
+            jobs.append(_stored_job(completion.get(pk=pk), token))
     return jobs
 
 
@@ -280,6 +331,13 @@ def fail_unclaimed() -> list[tuple[UUID, list[UUID], dict[str, str]]]:
         replies = list(completion.replies.values_list("pk", flat=True))
         ended.append((completion.conversation_id, replies, rows.get().facts()))
     return ended
+
+
+def purge_deleted() -> None:
+    """Remove, a few at a time, conversations whose deletion can no longer be taken back."""
+    ended = Conversation.objects.filter(deleted_at__lt=timezone.now() - KEPT_AFTER_DELETION)
+    for pk in list(ended.values_list("pk", flat=True)[:PURGED_AT_ONCE]):
+        Conversation.objects.filter(pk=pk).delete()
 
 
 def waiting_for(pk: UUID) -> list[UUID]:
@@ -330,18 +388,27 @@ def settle(
     )
     if taken != 1:
         return None
-    for part in parts:
-        Part.objects.update_or_create(
-            pk=part.id,
-            defaults={
-                "message_id": part.message, "index": part.index, "kind": part.kind,
-                "text": part.text, "html": part.html, "seconds": part.seconds,
-                "renderer_version": part.renderer_version,
-            },
-        )
+    _store_final(parts)
     completion = record_calls(job, calls)
     Reservation.objects.filter(completion_id=job.completion).delete()
     return completion.facts()
+
+
+def _store_final(parts: list[FinalPart]) -> None:
+    """The final text and rendering of each part, whether it was stored before or not."""
+    Part.objects.bulk_create(
+        [
+            Part(
+                pk=part.id, message_id=part.message, index=part.index, kind=part.kind,
+                text=part.text, html=part.html, seconds=part.seconds,
+                renderer_version=part.renderer_version,
+            )
+            for part in parts
+        ],
+        update_conflicts=True,
+        unique_fields=["id"],
+        update_fields=["text", "html", "seconds", "renderer_version"],
+    )
 
 
 def _charge_of(call: CallResult) -> tuple[int | None, str]:

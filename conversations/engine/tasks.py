@@ -55,6 +55,10 @@ class Engine:
         """Run a queued, committed completion. Thread-safe; returns at once."""
         self.loop.call_soon_threadsafe(self._start, completion)
 
+    def start_claimed(self, turn: store.FreshTurn) -> None:
+        """Run a turn whose completion this process claimed as it was stored. Thread-safe."""
+        self.loop.call_soon_threadsafe(self._start_claimed, turn)
+
     def stop(self, completion: UUID) -> None:
         """Stop the run of this completion if it is here. Thread-safe."""
         self.loop.call_soon_threadsafe(self._stop, completion)
@@ -75,7 +79,12 @@ class Engine:
     def _start(self, completion: UUID) -> None:
         if completion not in self.runs and not self._closing:
             self.runs[completion] = None
-            self._hold(self._claim_and_run(completion))
+            self._hold(self._run_read(completion, store.claim, completion))
+
+    def _start_claimed(self, turn: store.FreshTurn) -> None:
+        if turn.completion.pk not in self.runs:
+            self.runs[turn.completion.pk] = None
+            self._hold(self._run_read(turn.completion.pk, store.adopted, turn))
 
     def _stop(self, completion: UUID) -> None:
         run = self.runs.get(completion)
@@ -89,16 +98,25 @@ class Engine:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _claim_and_run(self, completion: UUID) -> None:
+    async def _run_read(
+        self, completion: UUID, read: Callable[[Any], store.Job | None], what: object
+    ) -> None:
+        """Read the job, then run it, unless another process was faster."""
+        job = None
         try:
-            job = await database_sync_to_async(store.claim)(completion)
+            job = await database_sync_to_async(read)(what)
         except Exception:
-            log.exception("claiming failed", extra={"completion": str(completion)})
-            job = None
+            log.exception("starting failed", extra={"completion": str(completion)})
         if job is None:
             self.runs.pop(completion, None)
             self.stopped.discard(completion)
             return
+        if job.waited:
+            facts = {"state": State.RUNNING.value}
+            for reply in job.replies:
+                self.around.bus.publish(
+                    Settled(job.conversation, reply.message, State.RUNNING, facts)
+                )
         await self._run(job)
 
     async def _run(self, job: store.Job) -> None:
@@ -167,6 +185,7 @@ class Engine:
                 if runs := self._live():
                     await database_sync_to_async(store.renew)([run.job.claim for run in runs])
                 await self.sweep()
+                await database_sync_to_async(store.purge_deleted)()
             except DatabaseError:
                 log.warning("keeping failed, trying again")
             await asyncio.sleep(SWEEP_SECONDS)

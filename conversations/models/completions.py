@@ -148,6 +148,11 @@ class Completion(models.Model):
     def is_open(self) -> bool:
         return self.state in OPEN
 
+    def claimed_by(self, token: UUID) -> None:
+        """Before it is stored: let it run at once, held by `token`."""
+        self.state, self.claim = State.RUNNING, token
+        self.lease_until, self.started_at = Now() + LEASE, Now()
+
     def facts(self) -> dict[str, str]:
         """What every viewer of the replies may know of it, by short names; no sentences."""
         speed = None

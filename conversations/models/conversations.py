@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import ClassVar
 from uuid import UUID
 
-from django.db import models
-from django.db.models import F, Q
+from django.db import connection, models
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -16,6 +16,10 @@ from conversations.models.people import Membership, Role, Team, User
 
 # How long a deletion can be taken back.
 UNDO = timedelta(seconds=10)
+GIVE_OUT = """
+    UPDATE conversations_conversation SET last_sequence = last_sequence + %s, active_at = %s
+    WHERE id = %s RETURNING last_sequence
+"""
 
 
 class ConversationQuerySet(models.QuerySet["Conversation"]):
@@ -50,11 +54,16 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
         return self.filter(archived_at=None).order_by("-active_at", "-pk")
 
     def give_out_sequences(self, pk: UUID, count: int) -> int:
-        """Reserve `count` places in the order of messages; returns the first of them."""
-        self.filter(pk=pk).update(
-            last_sequence=F("last_sequence") + count, active_at=timezone.now()
-        )
-        return self.values_list("last_sequence", flat=True).get(pk=pk) - count + 1
+        """Reserve `count` places in the order of messages; returns the first of them.
+
+        It locks the conversation's row: who comes later waits, and sees what was written.
+        """
+        field = self.model._meta.get_field("active_at")
+        moment = field.get_db_prep_value(timezone.now(), connection)
+        key = self.model._meta.pk.get_db_prep_value(pk, connection)
+        with connection.cursor() as cursor:
+            cursor.execute(GIVE_OUT, [count, moment, key])
+            return int(cursor.fetchone()[0]) - count + 1
 
 
 class Conversation(models.Model):

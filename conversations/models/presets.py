@@ -15,17 +15,29 @@ from conversations.models.providers import LanguageModel
 class PresetQuerySet(models.QuerySet["Preset"]):
     def visible_to(self, user: User) -> PresetQuerySet:
         """Presets that `user` may choose: the offered ones whose provider is open."""
-        return self.filter(
-            enabled=True,
-            version__isnull=False,
-            version__preset_models__model__provider__enabled=True,
-            version__preset_models__model__withdrawn=False,
-            version__preset_models__position=0,
-        )
+        first = PresetModel.objects.offered_to(user)
+        return self.filter(pk__in=first.values("version__preset"))
 
     def named(self, name: str) -> PresetQuerySet:
         """The preset with this slug or id."""
         return self.filter(pk=name) if is_uuid(name) else self.filter(slug=name)
+
+
+class PresetModelQuerySet(models.QuerySet["PresetModel"]):
+    def offered_to(self, user: User) -> PresetModelQuerySet:
+        """The first models of the presets' present versions, as far as `user` may choose them."""
+        return self.filter(
+            position=0,
+            version=models.F("version__preset__version"),
+            version__preset__enabled=True,
+            model__withdrawn=False,
+            model__provider__enabled=True,
+        ).order_by("-version__preset__is_default", "version__preset__order", "version__preset__name")
+
+    def named(self, name: str) -> PresetModelQuerySet:
+        """Those of the preset with this slug or id."""
+        field = "version__preset" if is_uuid(name) else "version__preset__slug"
+        return self.filter(**{field: name})
 
 
 class Preset(models.Model):
@@ -88,6 +100,8 @@ class PresetModel(models.Model):
     version = models.ForeignKey(PresetVersion, models.CASCADE, related_name="preset_models")
     model = models.ForeignKey(LanguageModel, models.CASCADE)
     position = models.PositiveSmallIntegerField(default=0)
+
+    objects = PresetModelQuerySet.as_manager()
 
     class Meta:
         ordering: ClassVar = ["position"]

@@ -1,21 +1,16 @@
 """From an answer that is no reply to the error it means.
 
-Bodies come in many shapes: `{error: {message, type, param, code}}` (OpenAI), `{error: "text"}`,
-`{detail: "text" | {error} | [{loc, msg}]}` (FastAPI), `{message, statusCode}`, `{errors: [{code,
-message}]}` (Cloudflare), `{object: "error", message, code}` (older vLLM), `{error_type,
-error_message}`, plain text, or a proxy's HTML. What an error means is decided in this order: JSON
-mode, Cloudflare's own code, context, payment, moderation, and only then the status.
+What an error means is decided in this order: JSON mode, Cloudflare's own code, context, payment,
+moderation, and only then the status.
 """
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Any
 
 from . import errors
+from .complaint import Complaint, read
 from .errors import ProviderError
-from .loose_json import parse
 
 Class = type[ProviderError]
 
@@ -57,17 +52,6 @@ PAYMENT_WORDS = re.compile(
     r"|exceeded your current quota|(not enough|no) credits?|payment method|top up"
 )
 BUSY_WORDS = re.compile(r"(?i)\bbusy\b|\bcapacity\b|overload")
-CODE_PREFIX = re.compile(r"^(?:AiError: )?(\d{4,5}):")
-
-
-@dataclass(slots=True)
-class Complaint:
-    """What an error body says, whatever its shape. `names` are its codes and types, lower case."""
-
-    message: str
-    names: tuple[str, ...] = ()
-    number: int | None = None
-    cloudflare: int | None = None
 
 
 def classify(
@@ -157,60 +141,3 @@ def _by_range(status: int, complaint: Complaint) -> Class:
     if 300 <= status < 400:
         return errors.Protocol
     return errors.BadRequest if status < 500 else errors.ServerFailure
-
-
-def read(body: object) -> Complaint:
-    """Find message, codes and numbers in any of the shapes."""
-    if isinstance(body, bytes):
-        value = parse(body)
-        body = value if isinstance(value, dict | list) else plain(body)
-    if isinstance(body, list) and body:
-        body = body[0]
-    if not isinstance(body, dict):
-        return Complaint(str(body or ""), cloudflare=_prefix(str(body or "")))
-    listed = body.get("errors")
-    if isinstance(listed, list) and listed and isinstance(listed[0], dict):
-        said = str(listed[0].get("message") or "")
-        return Complaint(said, cloudflare=_number(listed[0].get("code")) or _prefix(said))
-    inner = body.get("error") or body.get("detail")
-    if isinstance(inner, dict) and isinstance(inner.get("error"), dict | str):
-        inner = inner["error"]
-    if isinstance(inner, list):
-        return Complaint("; ".join(_field(item) for item in inner))
-    return _complaint(inner if isinstance(inner, dict) else body, inner)
-
-
-def _complaint(fields: dict[str, Any], inner: object) -> Complaint:
-    said = inner if isinstance(inner, str) else None
-    said = said or str(fields.get("message") or fields.get("error_message") or "")
-    coded = [fields.get(key) for key in ("code", "type", "error_type", "status", "statusCode")]
-    names = tuple(value.lower() for value in coded if isinstance(value, str))
-    number = next((n for n in map(_number, coded) if n and 400 <= n < 600), None)
-    return Complaint(said or "", names, number, _prefix(said or ""))
-
-
-def _field(item: object) -> str:
-    """One complaint of a validating server: where, and what."""
-    if not isinstance(item, dict):
-        return str(item)
-    where = item.get("loc")
-    path = ".".join(str(step) for step in where) if isinstance(where, list) else ""
-    return f"{path}: {item.get('msg', '')}"
-
-
-def _number(value: object) -> int | None:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    return int(value) if isinstance(value, str) and re.fullmatch(r"\d{1,6}", value) else None
-
-
-def _prefix(message: str) -> int | None:
-    found = CODE_PREFIX.match(message)
-    return int(found[1]) if found else None
-
-
-def plain(body: bytes) -> str:
-    """A readable line of a body that is no JSON: the title of an HTML page, or its first words."""
-    text = body[:4096].decode("utf-8", "replace")
-    title = re.search(r"(?is)<title[^>]*>([^<]*)", text)
-    return title[1] if title else re.sub(r"<[^>]*>", " ", text)

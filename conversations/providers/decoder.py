@@ -13,13 +13,13 @@ from . import errors
 from .assembly import Assembly
 from .base import Event, Reasoning, Text
 from .chunks import decode_chunk
-from .classify import classify, plain, request_id
+from .classify import classify, request_id
+from .complaint import choice_complaint, is_complaint, plain
 from .loose_json import BROKEN, parse
 from .sse import BOM, DONE, MAX_EVENT_BYTES, ErrorData, EventDecoder, TooLong
 from .text import END_MARKS
 
 BLANKS = b" \t\r\n"
-ERROR_KEYS = ("error", "detail", "error_type", "errors")
 
 
 class ReplyDecoder:
@@ -216,23 +216,3 @@ class ReplyDecoder:
 
     def _fail(self, error: errors.ProviderError | None) -> None:
         self.failure = self.failure or error
-
-
-def is_complaint(value: dict[str, Any]) -> bool:
-    """Whether a document is an error, or carries one in or beside its choices."""
-    choices = value.get("choices")
-    if value.get("error"):
-        return True
-    if choices:
-        return choice_complaint(choices) is not None
-    if any(value.get(key) for key in ERROR_KEYS) or value.get("object") == "error":
-        return True
-    return "statusCode" in value and "message" in value
-
-
-def choice_complaint(choices: object) -> dict[str, Any] | None:
-    """The error that one of the choices carries, which is OpenRouter's way."""
-    for entry in choices if isinstance(choices, list) else []:
-        if isinstance(entry, dict) and entry.get("error"):
-            return {"error": entry["error"]}
-    return None

@@ -18,7 +18,7 @@ from aiohttp.resolver import ThreadedResolver
 from httpx_aiohttp import AiohttpTransport
 
 from .base import Endpoint
-from .errors import ConnectionLost, Protocol, ProviderError, Timeout
+from .errors import AddressRefused, ConnectionLost, Protocol, ProviderError, Timeout
 from .guard import check_address, check_url
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
@@ -167,7 +167,9 @@ def _mapped(trouble: Exception) -> ProviderError:
     cause = trouble.__cause__ or trouble
     if isinstance(cause, aiohttp.ServerTimeoutError | TimeoutError):
         return Timeout("no connection within the connect deadline")
-    if isinstance(cause, aiohttp.InvalidURL | httpx.UnsupportedProtocol | httpx.DecodingError):
+    if isinstance(cause, aiohttp.InvalidURL | httpx.UnsupportedProtocol):
+        return AddressRefused("the address cannot be read")
+    if isinstance(cause, httpx.DecodingError):
         return Protocol(str(cause))
     return ConnectionLost(str(cause) or type(cause).__name__)
 

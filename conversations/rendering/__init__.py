@@ -7,4 +7,3 @@ from .growing import Finished, Growing
 from .markdown import RENDERER_VERSION, render
 
 __all__ = ["RENDERER_VERSION", "Finished", "Growing", "render"]
-

@@ -39,11 +39,14 @@ CLASSES: dict[_TokenType, str] = {
 TOKEN_CLASSES = set(CLASSES.values())
 
 
+def is_colourable(language: str, text: str) -> bool:
+    """True for code in a known language that is short enough."""
+    return bool(language) and len(text) <= LONGEST and _lexer(language) is not None
+
+
 @lru_cache(maxsize=512)
 def highlight(language: str, text: str) -> str | None:
     """Return `text` as HTML with a span per token, or None where it should stay plain."""
-    if not language or len(text) > LONGEST:
-        return None
     lexer = _lexer(language)
     try:
         tokens = list(lexer.get_tokens(text)) if lexer else []

@@ -5,12 +5,16 @@ block, quote). Each settled step changes the page before, around or out of the s
 is a row of htmx 2 out-of-band swaps that takes a page from `since` steps to the present.
 """
 
+import re
 from dataclasses import dataclass
 
 from .markdown import readable, render
 from .pieces import Container, open_html, settled_html, slot
 from .scanner import Op, Scanner
+from .shape import Allowance
 from .swaps import Swaps
+
+NAME = re.compile(r"[A-Za-z][\w-]*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +27,7 @@ class Finished:
 
 @dataclass(slots=True)
 class Step:
-    """A settled op as HTML; one that enters a container knows the step that leaves it, once it is.
-    """
+    """A settled op as HTML; one that enters a container knows the step that leaves it, once it is."""
 
     op: Op
     html: str = ""
@@ -36,10 +39,13 @@ class Growing:
     """Renders text as it comes; every answer depends on the text only, not on how it was cut."""
 
     def __init__(self, prefix: str) -> None:
+        if not NAME.fullmatch(prefix):
+            raise ValueError(f"{prefix!r} cannot begin the id of an element")
         self.prefix = prefix
         self._texts: list[str] = []
         self._return = False  # a carriage return came last: its line feed may follow
         self._scanner = Scanner()
+        self._allowance = Allowance()
         self._steps: list[Step] = []
         self._root: list[str] = []  # what is complete at the root
         self._inside: Container | None = None
@@ -119,19 +125,20 @@ class Growing:
     def _step(self, op: Op) -> Step:
         at, inside = len(self._steps), self._inside
         if op.kind == "enter":
-            self._inside, self._entered = Container.of(op, f"{self.prefix}-c{at}"), at
+            self._inside = Container.of(op, f"{self.prefix}-c{at}", self._allowance)
+            self._entered = at
             return Step(op, container=self._inside)
         if op.kind == "leave" and inside:
             self._inside, self._steps[self._entered].end = None, at
-            self._root.append(inside.close())
+            self._root.append(inside.close(self._allowance))
             return Step(op, container=inside)
-        html = settled_html(op, inside) if op.kind == "settle" else ""
+        html = settled_html(op, inside, self._allowance) if op.kind == "settle" else ""
         (inside.items if inside else self._root).append(html)
         return Step(op, html)
 
     def _open(self) -> str:
         if self._slot is None:
-            self._slot = open_html(self._scanner.open_source(), self._inside)
+            self._slot = open_html(self._scanner.open_source(), self._inside, self._allowance)
         return self._slot
 
     def _swap(self, swaps: Swaps, at: int) -> int:

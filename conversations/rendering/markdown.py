@@ -6,7 +6,7 @@ from html import escape
 import comrak
 
 from .sanitise import sanitise, sanitise_with_footnotes
-from .shape import Shape, TooDeep
+from .shape import Allowance, Shape, TooMuch
 
 RENDERER_VERSION = 1
 """Stored beside rendered HTML; raise it when the output changes."""
@@ -14,6 +14,7 @@ RENDERER_VERSION = 1
 LONGEST = 512 * 1024
 MOST_CELLS = 200_000
 MOST_SCANNING = 200_000_000
+MOST_HTML = 8 * 1024 * 1024
 
 BROKEN = re.compile("[\0\ud800-\udfff]")
 EXTENSIONS = "table strikethrough tasklist autolink footnotes math_dollars math_latex math_code"
@@ -46,10 +47,10 @@ def render(text: str, prefix: str) -> str:
     text = readable(text.replace("\r\n", "\n").replace("\r", "\n"))
     if len(text) > LONGEST:
         return as_it_is(text)
-    shape = Shape(prefix, colour=True)
+    shape = Shape(prefix, Allowance())
     try:
         html = shape.shape(parse(text))
-    except TooDeep:
+    except TooMuch:
         return as_it_is(text)
     return sanitise_with_footnotes(html, prefix) if shape.notes else sanitise(html)
 
@@ -60,16 +61,29 @@ def readable(text: str) -> str:
 
 
 def as_it_is(text: str) -> str:
-    return sanitise(f'<pre class="plain" dir="auto" tabindex="0">\n{escape(text, quote=False)}</pre>')
+    return sanitise(
+        f'<pre class="plain" dir="auto" tabindex="0">\n{escape(text, quote=False)}</pre>'
+    )
 
 
-def parse(text: str) -> str:
-    """Return comrak's HTML, without the extensions that this text would make slow."""
-    slow = [name for name, is_slow in (("table", _wide), ("math_latex", _scans)) if is_slow(text)]
-    return comrak.render_markdown(text, _extensions(*slow) if slow else ALL, PARSING, RENDERING)
+def parse(text: str, most_scanning: int = MOST_SCANNING) -> str:
+    """Return comrak's HTML, without the extensions that this text would make slow.
+
+    Raises `TooMuch` when it grew out of all proportion.
+    """
+    slow = []
+    if _is_wide(text):
+        slow.append("table")
+    if _formula_starts(text) * len(text) > most_scanning:
+        slow.append("math_latex")
+    options = _extensions(*slow) if slow else ALL
+    html = comrak.render_markdown(text, options, PARSING, RENDERING)
+    if len(html) > MOST_HTML:
+        raise TooMuch
+    return html
 
 
-def _wide(text: str) -> bool:
+def _is_wide(text: str) -> bool:
     """True when short rows would be filled up with a great many cells."""
     if text.count("|") < 200:
         return False
@@ -78,7 +92,6 @@ def _wide(text: str) -> bool:
     return cells * len(lines) > MOST_CELLS
 
 
-def _scans(text: str) -> bool:
-    """True when too many formulas begin: each looks for its end as far as the text goes."""
-    begins = text.count("\\[") + text.count("\\(")
-    return begins > 100 and begins * len(text) > MOST_SCANNING
+def _formula_starts(text: str) -> int:
+    """How many formulas begin: each looks for its end as far as the text goes."""
+    return text.count("\\[") + text.count("\\(")

@@ -21,8 +21,13 @@ def mathml(source: str, display: bool) -> str:
             raise ValueError("no formula, or too long a one")
         html = _convert(formula, "block" if display else "inline")
     except Exception:  # the converter raises many kinds, RecursionError among them
-        return f'<code class="math-source">{escape(formula, quote=False)}</code>'
+        return formula_source(source)
     return f'<span class="math" tabindex="0">{html}</span>' if display else html
+
+
+def formula_source(source: str) -> str:
+    """Return a formula as it was written."""
+    return f'<code class="math-source">{escape(source.strip(), quote=False)}</code>'
 
 
 def _convert(formula: str, display: str) -> str:

@@ -4,13 +4,13 @@ import re
 from dataclasses import dataclass, field
 from typing import Self
 
-from .code import highlight
 from .lines import cells
 from .markdown import as_it_is, parse
 from .sanitise import plain, sanitise
 from .scanner import Op
-from .shape import FIGURE_END, Shape, TooDeep, figure, language_of
+from .shape import FIGURE_END, Allowance, Shape, TooMuch, coloured_code, figure, language_of
 
+MOST_SCANNING = 5_000_000
 ITEM = '<li dir="auto">'
 QUOTE = '<blockquote dir="auto">'
 TABLE = '<div class="table" tabindex="0"><table>'
@@ -37,11 +37,12 @@ class Container:
     changed: bool = False  # closing gave it another form
 
     @classmethod
-    def of(cls, op: Op, name: str) -> Self:
+    def of(cls, op: Op, name: str, allowance: Allowance) -> Self:
         if op.box == "list":
             return cls(name, op.box, *_list_ends(op.source))
         if op.box == "table":
-            return cls(name, op.box, _table_start(op.source), TABLE_END, head=_head(op.source))
+            start = _table_start(op.source, allowance)
+            return cls(name, op.box, start, TABLE_END, head=_head(op.source))
         if op.box == "quote":
             return cls(name, op.box, QUOTE, "</blockquote>")
         if op.box == "plain":
@@ -50,10 +51,10 @@ class Container:
         indent = len(op.source) - len(op.source.lstrip(" "))
         return cls(name, op.box, figure(language), FIGURE_END, language, indent)
 
-    def close(self) -> str:
+    def close(self, allowance: Allowance) -> str:
         """Return the finished container; code gets its colours, once."""
         if self.box == "code":
-            self._colour("".join(self.code))
+            self._colour("".join(self.code), allowance)
             self.code = []
         self.closed = self.start + "".join(self.items) + self.end
         return self.closed
@@ -70,11 +71,11 @@ class Container:
     def _opening(self, swap: str) -> str:
         return FIRST_TAG.sub(rf'\g<0> id="{self.name}"{swap}', self.start, count=1)
 
-    def _colour(self, text: str) -> None:
+    def _colour(self, text: str, allowance: Allowance) -> None:
         if self.language == "math":
-            self.start, self.items, self.end = piece(f"```math\n{text}```\n")[0], [], ""
+            self.start, self.items, self.end = piece(f"```math\n{text}```\n", allowance)[0], [], ""
             self.changed = True
-        elif coloured := highlight(self.language, text):
+        elif coloured := coloured_code(self.language, text, allowance):
             self.items = [sanitise(coloured)]
             self.changed = True
 
@@ -86,66 +87,67 @@ def slot(prefix: str, html: str, box: str) -> str:
     return f'<{tag} id="{prefix}-open"{direction} data-open>{html}</{tag}>'
 
 
-def settled_html(op: Op, container: Container | None) -> str:
+def settled_html(op: Op, container: Container | None, allowance: Allowance) -> str:
     """Return a settled piece as it stands in its container, or at the root."""
     if container is None:
-        return piece(op.source)[0]
+        return piece(op.source, allowance)[0]
     if container.box == "code":
         text = _dedented(op.source, container.indent)
         container.code.append(text)
         return plain(text)
     if container.box == "list":
-        return f"{ITEM}{_item(op.source, colour=True)}</li>"
+        return f"{ITEM}{_item(op.source, allowance)}</li>"
     if container.box == "table":
-        return f"<tbody>{_row(op.source, container)}</tbody>"
-    return _quoted(op.source, colour=True) if container.box == "quote" else plain(op.source)
+        return f"<tbody>{_row(op.source, container, allowance)}</tbody>"
+    return _quoted(op.source, allowance) if container.box == "quote" else plain(op.source)
 
 
-def open_html(source: str, container: Container | None) -> str:
+def open_html(source: str, container: Container | None, allowance: Allowance) -> str:
     """Return what belongs into the slot."""
     if not source:
         return ""
+    allowance = allowance.for_open_end()
     if container is None:
-        return piece(source, colour=False)[0]
+        return piece(source, allowance)[0]
     if container.box == "list":
-        return _item(source, colour=False)
+        return _item(source, allowance)
     if container.box == "table":
-        return _row(source, container)
+        return _row(source, container, allowance)
     if container.box == "quote":
-        return _quoted(source, colour=False)
+        return _quoted(source, allowance)
     return plain(_dedented(source, container.indent))
 
 
-def piece(source: str, *, colour: bool = True) -> tuple[str, Shape]:
+def piece(source: str, allowance: Allowance) -> tuple[str, Shape]:
     """Return a piece of Markdown as safe HTML without ids, and what was found in it."""
-    shape = Shape("", colour)
+    shape = Shape("", allowance)
     try:
-        return sanitise(shape.shape(parse(source))), shape
-    except TooDeep:
-        return as_it_is(source), Shape("", colour)
+        return sanitise(shape.shape(parse(source, MOST_SCANNING))), shape
+    except TooMuch:
+        return as_it_is(source), Shape("", allowance)
 
 
-def _item(source: str, *, colour: bool) -> str:
-    html, shape = piece(source, colour=colour)
+def _item(source: str, allowance: Allowance) -> str:
+    html, shape = piece(source, allowance)
     if shape.blocks in (["ul"], ["ol"]) and shape.items == 1:
         return html[html.index(ITEM) + len(ITEM) : -len("</li></ul>")]
     return html
 
 
-def _quoted(source: str, *, colour: bool) -> str:
-    html, shape = piece(source, colour=colour)
+def _quoted(source: str, allowance: Allowance) -> str:
+    html, shape = piece(source, allowance)
     return html[len(QUOTE) : -len("</blockquote>")] if shape.blocks == ["blockquote"] else html
 
 
-def _row(source: str, table: Container) -> str:
-    html, shape = piece(table.head + source)
+def _row(source: str, table: Container, allowance: Allowance) -> str:
+    html, shape = piece(table.head + source, allowance)
     if shape.blocks == ["table"] and shape.items == 1:
         return html[html.index("</thead><tbody>") + 15 : -len("</tbody>" + TABLE_END)]
     return f'<tr><td dir="auto">{plain(source)}</td></tr>'
 
 
-def _table_start(source: str) -> str:
-    html, shape = piece(source)
+def _table_start(source: str, allowance: Allowance) -> str:
+    html, shape = piece(source, allowance)
     return html.removesuffix(TABLE_END) if shape.blocks == ["table"] else TABLE
 
 

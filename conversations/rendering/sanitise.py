@@ -12,24 +12,22 @@ PHRASES = "a code del em span strong sup"
 MATHS = """maction math menclose merror mfenced mfrac mi mmultiscripts mn mo mover mpadded
     mphantom mprescripts mroot mrow ms mspace msqrt mstyle msub msubsup msup mtable mtd mtext
     mtr munder munderover none"""
-MATHS_ATTRIBUTES = set(
-    """accent accentunder columnalign columnlines columnspacing columnspan depth display
-    displaystyle fence form height largeop linebreak linethickness lspace mathcolor mathsize
-    mathvariant maxsize minsize movablelimits notation rowlines rowspacing rowspan rspace
-    scriptlevel separator stretchy symmetric voffset width""".split()
-)
+MATHS_ATTRIBUTES = """accent accentunder columnalign columnlines columnspacing columnspan depth
+    display displaystyle fence form height largeop linebreak linethickness lspace mathcolor
+    mathsize mathvariant maxsize minsize movablelimits notation rowlines rowspacing rowspan rspace
+    scriptlevel separator stretchy symmetric voffset width"""
 ATTRIBUTES = {
     "a": {"href", "title", "data-host"},
     "figure": {"data-language"},
     "ol": {"start"},
     "span": {"data-done"},
-} | {name: MATHS_ATTRIBUTES for name in MATHS.split()}
+} | dict.fromkeys(MATHS.split(), set(MATHS_ATTRIBUTES.split()))
 DIRECTIONS = {
     "dir": {"auto", "ltr"},
     "align": {"left", "center", "right"},
     "tabindex": {"0"},
 }
-VALUES = {name: DIRECTIONS for name in BLOCKS.split()} | {
+VALUES = dict.fromkeys(BLOCKS.split(), DIRECTIONS) | {
     "a": {"rel": {"noopener noreferrer nofollow"}, "target": {"_blank"}},
     "span": {"tabindex": {"0"}},
 }

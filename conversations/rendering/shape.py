@@ -10,13 +10,15 @@ The input is comrak's output with raw HTML escaped: every `<` in it belongs to a
 import re
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from html import escape, unescape
 
-from .code import highlight
+from .code import highlight, is_colourable
 from .links import anchor
-from .maths import mathml
+from .maths import formula_source, mathml
 
 DEEPEST = 100
+MOST_NOTES = 1000
 NOT_IN_LANGUAGE = re.compile(r"[^\w+#.-]")
 WORDY = {"p", "h1", "h2", "h3", "h4", "h5", "h6", "th", "td"}
 TOKEN = re.compile(
@@ -32,15 +34,35 @@ TOKEN = re.compile(
 )
 
 
-class TooDeep(Exception):
-    """Nested beyond what anybody writes."""
+class TooMuch(Exception):
+    """Nested deeper, or noted more often, than anybody writes."""
+
+
+@dataclass(slots=True)
+class Allowance:
+    """How much of the costly work one answer may ask for, in characters; used up as it goes."""
+
+    code: int = 100_000
+    maths: int = 60_000
+
+    def for_open_end(self) -> "Allowance":
+        """What is rendered again and again has no colours and few formulas."""
+        return Allowance(code=0, maths=min(self.maths, 4_000))
+
+    def take_code(self, text: str) -> bool:
+        self.code -= len(text)
+        return self.code >= 0
+
+    def take_maths(self, source: str) -> bool:
+        self.maths -= len(source)
+        return self.maths >= 0
 
 
 class Shape:
     """One walk over one piece; `blocks` are its elements at the root, `items` counts one level in."""
 
-    def __init__(self, prefix: str, colour: bool) -> None:
-        self.prefix, self.colour = prefix, colour
+    def __init__(self, prefix: str, allowance: Allowance) -> None:
+        self.prefix, self.allowance = prefix, allowance
         self.out: list[str] = []
         self.stack: list[str] = []
         self.blocks: list[str] = []
@@ -52,7 +74,7 @@ class Shape:
         self._implied = False  # inside a paragraph that comrak did not write
 
     def shape(self, html: str) -> str:
-        """Return `html` in our shape. Raises `TooDeep`."""
+        """Return `html` in our shape. Raises `TooMuch`."""
         at = 0
         for token in TOKEN.finditer(html):
             kind = token.lastgroup or ""
@@ -124,7 +146,7 @@ class Shape:
         if name != "hr":
             self.stack.append(name)
         if len(self.stack) > DEEPEST:
-            raise TooDeep
+            raise TooMuch
 
     def _count(self, name: str) -> None:
         if (name == "li" and len(self.stack) == 1) or (
@@ -167,19 +189,23 @@ class Shape:
         language = language_of(token["language"] or "")
         text = unescape(token["code"])
         if language == "math":
-            self._inline(mathml(text, True))
+            self._formula(text, display=True)
             self._end_words()
             return
         self._new = False
         if not self.stack:
             self.blocks.append("figure")
-        coloured = highlight(language, text) if self.colour else None
-        self.out.append(figure(language) + (coloured or token["code"]) + FIGURE_END)
+        coloured = coloured_code(language, text, self.allowance) or token["code"]
+        self.out.append(figure(language) + coloured + FIGURE_END)
 
     def _on_formula(self, token: re.Match[str]) -> None:
         source = token["formula"] or token["formula2"] or ""
         display = "display" in (token["style"], token["style2"])
-        self._inline(mathml(unescape(source), display))
+        self._formula(unescape(source), display)
+
+    def _formula(self, source: str, display: bool) -> None:
+        allowed = self.allowance.take_maths(source)
+        self._inline(mathml(source, display) if allowed else formula_source(source))
 
     def _on_image(self, token: re.Match[str]) -> None:
         src = token["src"]
@@ -201,6 +227,8 @@ class Shape:
     def _on_note(self, token: re.Match[str]) -> None:
         note = token["note"]
         self._references[note] += 1
+        if self._references.total() > MOST_NOTES:
+            raise TooMuch
         again = f"-{self._references[note]}" if self._references[note] > 1 else ""
         link = f'href="#{self.prefix}-fn-{note}" id="{self.prefix}-fnref-{note}{again}"'
         self._inline(f"<sup><a {link}>{note}</a></sup>")
@@ -230,6 +258,12 @@ def figure(language: str) -> str:
     """Return the start of a code block."""
     told = f' data-language="{escape(language)}"' if language else ""
     return f'<figure class="code"{told} dir="ltr"><pre tabindex="0"><code>'
+
+
+def coloured_code(language: str, text: str, allowance: Allowance) -> str | None:
+    """Return `text` in colours, or None where it stays plain."""
+    worth = is_colourable(language, text) and allowance.take_code(text)
+    return highlight(language, text) if worth else None
 
 
 def language_of(info: str) -> str:

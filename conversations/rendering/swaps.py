@@ -68,5 +68,7 @@ class Swaps:
         if self._settled:
             html = "".join(self._settled)
             carrier = self._carrier
-            self._out.append(f'<{carrier} hx-swap-oob="beforebegin:{self._slot}">{html}</{carrier}>')
+            self._out.append(
+                f'<{carrier} hx-swap-oob="beforebegin:{self._slot}">{html}</{carrier}>'
+            )
             self._settled.clear()

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
-from conversations import process
+from conversations import process, turns
 from conversations.engine.frames import Gone, Shown
 from conversations.models import Conversation
 from conversations.problems import Conflict, Invalid, NotFound
@@ -59,8 +59,10 @@ def unarchive(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @answers("POST")
 def delete(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Delete; for a little while it can be taken back."""
+    """Delete; for a little while it can be taken back. Replies that run are stopped."""
     response = _change(request, pk, deleted_at=timezone.now())
+    for completion in turns.stop_all(user=request.user, conversation_id=pk):
+        process.stop(completion)
     process.tell(Gone(pk))
     return response
 

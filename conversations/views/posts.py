@@ -14,7 +14,7 @@ from conversations.problems import Conflict, NotFound
 from conversations.views.answering import answers, limit_sends, uuid_or_none, wants_json
 from conversations.views.fragments import articles_html
 from conversations.views.pages import room
-from conversations.views.presenting import ShownMessage, shown, thread_of
+from conversations.views.presenting import ShownMessage, present, shown, thread_of
 
 
 @answers("POST")
@@ -26,8 +26,9 @@ def create(request: HttpRequest) -> HttpResponse:
         client_id=request.POST.get("client_id", ""),
         text=request.POST.get("text", ""),
         preset=request.POST.get("preset", ""),
+        claim=process.new_claim(),
     )
-    process.begin(turn.completion.pk)
+    process.begin(turn)
     if wants_json(request):
         return turn_json(turn)
     address = reverse("conversation", args=[turn.conversation.pk])
@@ -52,6 +53,7 @@ def send(request: HttpRequest, pk: UUID) -> HttpResponse:
         preset=request.POST.get("preset", ""),
         parent_id=uuid_or_none(request.POST.get("parent", "")),
         branch=bool(request.POST.get("branch")),
+        claim=process.new_claim(),
     )
     return _begun(request, turn)
 
@@ -66,6 +68,7 @@ def retry(request: HttpRequest, pk: UUID, message_pk: UUID) -> HttpResponse:
         client_id=request.POST.get("client_id", ""),
         message_id=message_pk,
         preset=request.POST.get("preset", ""),
+        claim=process.new_claim(),
     )
     return _begun(request, turn, whole=True)
 
@@ -81,6 +84,7 @@ def edit(request: HttpRequest, pk: UUID, message_pk: UUID) -> HttpResponse:
         message_id=message_pk,
         text=request.POST.get("text", ""),
         preset=request.POST.get("preset", ""),
+        claim=process.new_claim(),
     )
     return _begun(request, turn, whole=True)
 
@@ -95,6 +99,7 @@ def continue_(request: HttpRequest, pk: UUID, message_pk: UUID) -> HttpResponse:
         client_id=request.POST.get("client_id", ""),
         message_id=message_pk,
         preset=request.POST.get("preset", ""),
+        claim=process.new_claim(),
     )
     process.tell_state(pk, message_pk, State.RUNNING, {"state": State.RUNNING.value})
     return _begun(request, turn)
@@ -129,13 +134,13 @@ def _belongs(request: HttpRequest, pk: UUID, message_pk: UUID) -> None:
 
 
 def _begun(request: HttpRequest, turn: turns.Turn, *, whole: bool = False) -> HttpResponse:
-    """Start what was queued, show it to others, and answer with the new turn."""
-    if turn.created:
-        articles = _articles(turn)
-        _introduce(turn, articles)
-        process.begin(turn.completion.pk)
-    else:
-        articles = _articles(turn)
+    """Show what is new to others, start what was queued, and answer with the new turn."""
+    if turn.created and process.is_watched(turn.conversation.pk):
+        html = articles_html(_articles(turn))
+        shown = [message.pk for message in _messages(turn)]
+        process.tell(Introduced(turn.conversation.pk, shown, html))
+    process.begin(turn)
+    status = 201 if turn.created else 200
     if wants_json(request):
         return turn_json(turn)
     address = reverse("conversation", args=[turn.conversation.pk])
@@ -145,22 +150,21 @@ def _begun(request: HttpRequest, turn: turns.Turn, *, whole: bool = False) -> Ht
         thread = thread_of(turn.conversation, at=turn.replies[0].pk)
         if thread is None:
             raise Conflict
-        return room(request, turn.conversation, thread, status=201 if turn.created else 200)
-    return HttpResponse(articles_html(articles), status=201 if turn.created else 200)
+        return room(request, turn.conversation, thread, status=status)
+    return HttpResponse(articles_html(_articles(turn)), status=status)
+
+
+def _messages(turn: turns.Turn) -> list[Message]:
+    return [turn.message, *turn.replies] if turn.message else turn.replies
 
 
 def _articles(turn: turns.Turn) -> list[ShownMessage]:
-    ids = [reply.pk for reply in turn.replies]
-    if turn.message is not None:
-        ids.insert(0, turn.message.pk)
-    return shown(ids)
-
-
-def _introduce(turn: turns.Turn, articles: list[ShownMessage]) -> None:
-    """Show the new messages to everyone who watches."""
-    process.tell(
-        Introduced(turn.conversation.pk, [shown.pk for shown in articles], articles_html(articles))
-    )
+    """The turn's messages; of a new message and its reply everything is known already."""
+    if turn.part is None or not turn.created or turn.branches:
+        return shown([message.pk for message in _messages(turn)])
+    assert turn.message is not None
+    said = present(turn.message, [turn.part], [turn.message.pk])
+    return [said, *(present(reply, [], [reply.pk]) for reply in turn.replies)]
 
 
 def turn_json(turn: turns.Turn) -> HttpResponse:
