@@ -116,8 +116,14 @@ document.addEventListener("htmx:wsBeforeMessage", (event) => {
   if (!head) return;
   if (head[1] === undefined) return event.preventDefault();
   acknowledge(head[1]);
-  if (mark && !byId(mark[2])) event.preventDefault();
+  if (mark && !hasPlaceFor(mark, event.detail.message)) event.preventDefault();
 });
+
+/** Whether a patch's message is in this page, and its part, unless the patch itself brings that. */
+function hasPlaceFor([, , key, index], message) {
+  if (byId(`${key}-${index}`)) return true;
+  return byId(key) !== null && message.includes(`:#${key}-body"`);
+}
 
 document.addEventListener("htmx:wsAfterMessage", () => {
   const part = mark && byId(`${mark[2]}-${mark[3]}`);

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from channels.db import database_sync_to_async
+from django.db import Error as DatabaseTrouble
 from django.utils import timezone
 
 from conversations.engine import store
@@ -286,15 +287,13 @@ class Run:
     async def _settled(
         self, outcome: store.Outcome, parts: list[store.FinalPart]
     ) -> dict[str, str] | None:
-        from django.db import DatabaseError
-
         deadline = self.around.pace.now() + SETTLE_SECONDS
         while True:
             try:
                 return await database_sync_to_async(store.settle)(
                     self.job, outcome, parts, self.calls
                 )
-            except DatabaseError:
+            except DatabaseTrouble:
                 if self.around.pace.now() > deadline:
                     raise
                 await asyncio.sleep(1)

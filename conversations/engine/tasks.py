@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from channels.db import database_sync_to_async
-from django.db import DatabaseError
+from django.db import Error as DatabaseTrouble
 
 from conversations.engine import store
 from conversations.engine.frames import Settled
@@ -24,7 +24,6 @@ from conversations.models import State
 log = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 0.3
-RENEW_SECONDS = 5
 SWEEP_SECONDS = 5
 STOP_CHECK_SECONDS = 1
 SHUTDOWN_SECONDS = 8
@@ -48,8 +47,9 @@ class Engine:
 
     def open(self) -> None:
         """Begin to keep: save, renew, sweep."""
-        for step in (self._flush_forever, self._keep_forever, self._watch_stops_forever):
-            self._hold(step())
+        self._hold(self._forever(self.flush, FLUSH_SECONDS))
+        self._hold(self._forever(self.keep, SWEEP_SECONDS))
+        self._hold(self._forever(self.hear_stops, STOP_CHECK_SECONDS))
 
     def start(self, completion: UUID) -> None:
         """Run a queued, committed completion. Thread-safe; returns at once."""
@@ -148,10 +148,14 @@ class Engine:
     def _live(self) -> list[Run]:
         return [run for run in self.runs.values() if run is not None]
 
-    async def _flush_forever(self) -> None:
+    async def _forever(self, step: Callable[[], Awaitable[None]], seconds: float) -> None:
+        """Do `step` now and every so often; what fails once is tried again."""
         while True:
-            await asyncio.sleep(FLUSH_SECONDS)
-            await self.flush()
+            try:
+                await step()
+            except Exception:
+                log.exception("a regular step failed")
+            await asyncio.sleep(seconds)
 
     async def flush(self) -> None:
         """Store all text that isn't yet, in one short transaction."""
@@ -163,7 +167,7 @@ class Engine:
             return
         try:
             complete = await database_sync_to_async(store.save)([piece for _run, piece in pieces])
-        except DatabaseError:
+        except DatabaseTrouble:
             log.warning("saving failed, trying again")
             for run, piece in pieces:
                 run.put_back(piece)
@@ -178,17 +182,12 @@ class Engine:
             if run.job.claim not in held:
                 run.interrupt()
 
-    async def _keep_forever(self) -> None:
-        """Renew our leases; end what dead processes left. Once at the start, then regularly."""
-        while True:
-            try:
-                if runs := self._live():
-                    await database_sync_to_async(store.renew)([run.job.claim for run in runs])
-                await self.sweep()
-                await database_sync_to_async(store.purge_deleted)()
-            except DatabaseError:
-                log.warning("keeping failed, trying again")
-            await asyncio.sleep(SWEEP_SECONDS)
+    async def keep(self) -> None:
+        """Renew our leases; end what dead processes left; remove what was deleted."""
+        if runs := self._live():
+            await database_sync_to_async(store.renew)([run.job.claim for run in runs])
+        await self.sweep()
+        await database_sync_to_async(store.purge_deleted)()
 
     async def sweep(self) -> None:
         """Mark what nobody writes any more: `interrupted`, or `failed` if nobody began."""
@@ -202,18 +201,11 @@ class Engine:
             for reply in replies:
                 self.around.bus.publish(Settled(conversation, reply, "failed", facts))
 
-    async def _watch_stops_forever(self) -> None:
+    async def hear_stops(self) -> None:
         """A stop is told at once; should that be lost, it is read here."""
-        while True:
-            await asyncio.sleep(STOP_CHECK_SECONDS)
-            runs = self._live()
-            if not runs:
-                continue
-            try:
-                claims = [run.job.claim for run in runs]
-                wanted = await database_sync_to_async(store.stops)(claims)
-            except DatabaseError:
-                continue
+        if runs := self._live():
+            claims = [run.job.claim for run in runs]
+            wanted = await database_sync_to_async(store.stops)(claims)
             for run in runs:
                 if run.job.claim in wanted:
                     run.stop()

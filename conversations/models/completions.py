@@ -61,7 +61,7 @@ class CompletionQuerySet(models.QuerySet["Completion"]):
         """Ids of the oldest queued completions, those that others are just claiming left out."""
         rows = self.claimable().order_by("created_at")
         if connection.features.has_select_for_update_skip_locked:
-            rows = rows.select_for_update(skip_locked=True)
+            rows = rows.select_for_update(skip_locked=True, of=("self",))
         return list(rows.values_list("pk", flat=True)[:limit])
 
     def held(self, token: UUID) -> CompletionQuerySet:

@@ -81,11 +81,11 @@ class OneTimeLinkManager(models.Manager["OneTimeLink"]):
     def issue(self, purpose: str, user: User | None = None, minutes: int = 60) -> str:
         """A new secret for `purpose`; only its hash is stored.
 
-        Of set-up links, and of one person's sign-in links, only the newest is good.
+        Of one person's sign-in links only the newest is good.
         """
         token = secrets.token_urlsafe(32)
         with transaction.atomic():
-            if purpose != OneTimeLink.INVITE:
+            if user is not None:
                 self.filter(purpose=purpose, user=user).delete()
             self.create(
                 purpose=purpose,

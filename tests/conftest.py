@@ -1,0 +1,37 @@
+"""What all tests share: an empty cache, no running process, and a word about what was skipped."""
+
+import os
+import shutil
+from collections import Counter
+
+import pytest
+from django.conf import settings
+from django.core.cache import cache
+
+from conversations import consumers, process
+
+
+@pytest.fixture(scope="session", autouse=True)
+def processes_are_the_real_site():
+    """What a test starts as a process of its own is no test."""
+    os.environ["DJANGO_SETTINGS_MODULE"] = "chatsite.settings"
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left():
+    """Each test begins with nothing counted, cached or running in this process."""
+    cache.clear()
+    consumers.open_sockets.clear()
+    process.current = None
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Skipped tests are named, with the reason: nobody should believe that they ran."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = Counter(report.longrepr[2] for report in skipped if isinstance(report.longrepr, tuple))
+    for reason, count in reasons.items():
+        terminalreporter.write_line(f"NOT RUN: {count} × {reason}", yellow=True, bold=True)
+
+
+def pytest_unconfigure():
+    shutil.rmtree(settings.DATA_DIR, ignore_errors=True)
