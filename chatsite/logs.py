@@ -53,6 +53,4 @@ def formatter() -> logging.Formatter:
 
 def _redact_event(logger: Any, name: str, event: Any) -> Any:
     """Takes secrets out of values and tracebacks too."""
-    return {
-        key: redact(value) if isinstance(value, str) else value for key, value in event.items()
-    }
+    return {key: redact(value) if isinstance(value, str) else value for key, value in event.items()}

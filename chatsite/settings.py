@@ -221,7 +221,9 @@ USE_I18N = USE_TZ = True
 # --- Files -------------------------------------------------------------------------------------
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-STATIC_ROOT = DATA_DIR / "static"
+# Named where the files are collected beforehand, as in the image; then a start leaves them alone.
+COLLECTED = env.str("PARLEY_STATIC", default="")
+STATIC_ROOT = Path(COLLECTED) if COLLECTED else DATA_DIR / "static"
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEBUG
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from conversations.views import details, keeping, pages, posts, site
+from conversations.views import details, keeping, pages, posts, sidebar, site
 
 TURN = "conversations/<uuid:pk>/messages/<uuid:message_pk>/"
 
@@ -18,14 +18,14 @@ urlpatterns = [
     path("conversations/<uuid:pk>/unarchive/", keeping.unarchive, name="conversation-unarchive"),
     path("conversations/<uuid:pk>/delete/", keeping.delete, name="conversation-delete"),
     path("conversations/<uuid:pk>/restore/", keeping.restore, name="conversation-restore"),
-    path(TURN, pages.message, name="message"),
+    path(TURN, details.message, name="message"),
     path(f"{TURN}details/", details.details, name="message-details"),
     path(f"{TURN}stop/", posts.stop, name="message-stop"),
     path(f"{TURN}retry/", posts.retry, name="message-retry"),
     path(f"{TURN}edit/", posts.edit, name="message-edit"),
     path(f"{TURN}continue/", posts.continue_, name="message-continue"),
-    path("sidebar/", pages.sidebar, name="sidebar"),
-    path("archived/", pages.archived, name="archived"),
+    path("sidebar/", sidebar.sidebar, name="sidebar"),
+    path("archived/", sidebar.archived, name="archived"),
     path("setup/<str:token>/", site.setup, name="setup"),
     path("login/<str:token>/", site.login_link, name="login-link"),
     path("invitation/<str:token>/", site.invitation, name="invitation"),

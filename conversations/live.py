@@ -49,8 +49,8 @@ class Reader(Protocol):
     async def snapshot(self, message: UUID) -> Snapshot | None:
         """One message, or None when nobody writes it any more."""
 
-    async def articles(self, messages: Iterable[UUID]) -> dict[UUID, str]:
-        """The whole markup of these messages."""
+    async def articles(self, conversation: UUID, messages: Iterable[UUID]) -> dict[UUID, str]:
+        """The whole markup of these messages, as far as they are the conversation's."""
 
     async def after(self, conversation: UUID, sequence: int) -> dict[UUID, str]:
         """The markup of the messages after `sequence`, in order."""
@@ -86,9 +86,7 @@ class Viewer:
         if not self.acknowledges:
             return self._bytes > MOST_SILENT_BYTES
         oldest = self._unacknowledged[0][2] if self._unacknowledged else now
-        return (
-            self._bytes > MOST_UNACKNOWLEDGED_BYTES or now - oldest > MOST_UNACKNOWLEDGED_SECONDS
-        )
+        return self._bytes > MOST_UNACKNOWLEDGED_BYTES or now - oldest > MOST_UNACKNOWLEDGED_SECONDS
 
 
 class Copy:
@@ -161,7 +159,8 @@ class Copy:
             growing.close()
             whole = html.get(index, "")
             patches.append(
-                growing.patch(before) if growing.matches(whole)
+                growing.patch(before)
+                if growing.matches(whole)
                 else part_html(self.key, index, kind, whole, growing.count, oob=True)
             )
         return "".join(patches)
@@ -231,7 +230,8 @@ class Hub:
         newer = await self._reader.after(conversation, after)
         ended: dict[UUID, str] = {}
         while lost := [pk for pk in have if pk not in room.copies and pk not in ended]:
-            ended.update(dict.fromkeys(lost, "") | await self._reader.articles(lost))
+            articles = await self._reader.articles(conversation, lost)
+            ended.update(dict.fromkeys(lost, "") | articles)
         # From here to the sending nothing is awaited, so no frame can come in between.
         if newer:
             self._send(room, "".join(self._unheard(newer)), [viewer])
@@ -314,7 +314,8 @@ class Hub:
     async def _reread(self, room: Room, copy: Copy, message: UUID) -> None:
         if message not in room.known:
             room.known.add(message)
-            for article in (await self._reader.articles([message])).values():
+            articles = await self._reader.articles(room.conversation, [message])
+            for article in articles.values():
                 self._send(room, f'<div hx-swap-oob="beforeend:#messages">{article}</div>')
         snapshot = await self._reader.snapshot(message)
         waiting = copy.waiting or []
@@ -343,7 +344,7 @@ class Hub:
         self._send(room, text + state_html(key, event.facts))
 
     async def _replace(self, room: Room, message: UUID) -> None:
-        for article in (await self._reader.articles([message])).values():
+        for article in (await self._reader.articles(room.conversation, [message])).values():
             self._send(room, replacing(article))
 
     def _by_http(self, room: Room, html: str) -> str:

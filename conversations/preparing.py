@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from collections.abc import Iterator
 from pathlib import Path
 
 from django.apps import apps
@@ -79,7 +78,7 @@ def _back_up() -> Path | None:
 
 def collect_static_files() -> bool:
     """Collect hashed, compressed files into the data folder when any of them changed."""
-    if settings.DEBUG:
+    if settings.DEBUG or settings.COLLECTED:
         return False
     root = Path(settings.STATIC_ROOT)
     stamp, wanted = root / ".stamp", _static_version()

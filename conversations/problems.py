@@ -19,7 +19,7 @@ class Refused(Exception):
 
     status = 400
     code = "invalid"
-    detail = _("That couldn't be done.")
+    detail: object = _("That couldn't be done.")
 
     def __init__(self, detail: object = None, *, code: str = "", **extra: object) -> None:
         self.detail = detail or self.detail

@@ -23,8 +23,8 @@ from conversations.engine.run import Surroundings
 from conversations.engine.tasks import Engine
 from conversations.engine.writer import Pace
 from conversations.live import Hub
-from conversations.providers import Adapter, adapter_for
-from conversations.providers.base import Deadlines, Endpoint
+from conversations.providers import adapter_for
+from conversations.providers.base import Adapter, Deadlines, Endpoint
 from conversations.rendering import RENDERER_VERSION, render
 
 if TYPE_CHECKING:

@@ -7,8 +7,15 @@ from uuid import UUID
 
 from django.db.models import F, Func, Sum
 
-from conversations.models import Completion, LanguageModel, Message, Part, Price, Reservation
-from conversations.models import cost_nanos
+from conversations.models import (
+    Completion,
+    LanguageModel,
+    Message,
+    Part,
+    Price,
+    Reservation,
+    cost_nanos,
+)
 from conversations.models.base import new_id
 
 # What the request holds beside the texts, generously: names of fields, roles, parameters.
@@ -37,7 +44,6 @@ def reserve(completion: Completion, model: LanguageModel, *, path_to: UUID) -> R
     return Reservation.objects.create(
         completion=completion,
         call_id=new_id(),
-        user_id=completion.asked_by_id,
         amount_nanos=None if price is None else _worst_case(completion, price, path_to),
     )
 

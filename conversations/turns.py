@@ -59,7 +59,7 @@ def _repeatable(verb: Callable[..., Turn]) -> Callable[..., Turn]:
 
     @wraps(verb)
     def wrapped(*, author: User, client_id: str, **rest: Any) -> Turn:
-        if not 1 <= len(client_id) <= 64:
+        if not (1 <= len(client_id) <= 64 and client_id.isprintable()):
             raise Invalid(_("A send needs a client id of 1 to 64 characters."))
         try:
             with transaction.atomic():
@@ -156,13 +156,10 @@ def retry(
 ) -> Turn:
     """Ask for another reply beside this one, by the same preset or another."""
     old = _writable(author, message_id)
-    if old.role == Message.Role.USER:
-        asked, before = old, None
-    else:
-        asked, before = old.parent, old.completion
+    asked = old if old.role == Message.Role.USER else old.parent
     assert asked is not None
     conversation, sequence = _locked(author, old.conversation_id, messages=1)
-    request = Request(author, client_id, _preset_again(author, preset, before), claim)
+    request = Request(author, client_id, _preset_again(author, preset, old.completion), claim)
     turn = _ask(conversation, sequence, asked, request)
     turn.message = asked
     return turn
@@ -228,7 +225,7 @@ def _stop(rows: CompletionQuerySet, user: User) -> None:
 
 def checked_text(text: str) -> str:
     """The text as it is stored, or `Invalid`: empty, too long, or not text."""
-    text = text.replace("\r\n", "\n")
+    text = text.replace("\r\n", "\n").replace("\x00", "")
     if not text.strip():
         raise Invalid(_("Write something first."), code="empty")
     if len(text) > settings.MESSAGE_MAX_CHARACTERS:
@@ -237,7 +234,7 @@ def checked_text(text: str) -> str:
             % {"most": settings.MESSAGE_MAX_CHARACTERS, "count": len(text)},
             code="too_long",
         )
-    return text.replace("\x00", "").encode("utf-8", "replace").decode()
+    return text.encode("utf-8", "replace").decode()
 
 
 def first_words(text: str) -> str:
@@ -251,10 +248,11 @@ def first_words(text: str) -> str:
 def chosen_preset(user: User, name: str) -> PresetModel:
     """The preset of this slug or id (or the default) with its first model, if offered to `user`."""
     offered = PresetModel.objects.offered_to(user).select_related("version__preset", "model")
-    chosen = (offered.named(name) if name else offered).first()
+    chosen = (offered.named(name) if name else offered).first() if name.isprintable() else None
     if chosen is None:
         raise Invalid(
-            _("This preset isn't offered any more. Choose another.") if name
+            _("This preset isn't offered any more. Choose another.")
+            if name
             else _("There is no preset to talk to yet."),
             code="preset",
         )
@@ -315,7 +313,10 @@ def _add_turn(
 ) -> Turn:
     """The person's message, then a reply to it."""
     message = Message(
-        conversation=conversation, parent=parent, author=request.author, role=Message.Role.USER,
+        conversation=conversation,
+        parent=parent,
+        author=request.author,
+        role=Message.Role.USER,
         sequence=sequence,
     )
     part = Part(message=message, text=text)
@@ -338,8 +339,12 @@ def _ask(
     lead_id = new_id()
     completion = _completion(conversation, lead_id, request, waits_for=waits_for)
     reply = Message(
-        pk=lead_id, conversation=conversation, parent=asked, role=Message.Role.ASSISTANT,
-        sequence=sequence, completion=completion,
+        pk=lead_id,
+        conversation=conversation,
+        parent=asked,
+        role=Message.Role.ASSISTANT,
+        sequence=sequence,
+        completion=completion,
     )
     Message.objects.bulk_create([reply] if part is None else [asked, reply])
     if part is not None:
@@ -359,9 +364,14 @@ def _completion(
     """Queued; or running at once, claimed by the process that asks."""
     version = request.chosen.version
     completion = Completion(
-        conversation=conversation, lead_id=lead_id, asked_by=request.author,
-        client_id=request.client_id, preset_version=version, parameters=version.parameters,
-        continues=continues, waits_for=waits_for,
+        conversation=conversation,
+        lead_id=lead_id,
+        asked_by=request.author,
+        client_id=request.client_id,
+        preset_version=version,
+        parameters=version.parameters,
+        continues=continues,
+        waits_for=waits_for,
     )
     if request.claim is not None and waits_for is None:
         completion.claimed_by(request.claim)

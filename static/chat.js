@@ -32,7 +32,7 @@ document.addEventListener("click", (event) => {
 // Everything that htmx puts into the page comes by here, tokens too: cheap questions first.
 document.addEventListener("htmx:load", ({ target }) => {
   const { id } = target;
-  if (id.endsWith("-open") || target === document.body) return;
+  if (target.dataset.open !== undefined || target === document.body) return;
   if (target.parentElement?.classList.contains("part--answer")) {
     if (target.matches("figure.code")) addCodeTools(target);
     speak(target);

@@ -8,7 +8,7 @@ const faces = new WeakMap();
 
 /** Give a code block its buttons, unless it is still growing or has them. */
 export function addCodeTools(figure) {
-  if (figure.querySelector(":scope > .code-tools, [id$='-open']") || figure.closest("[id$='-open']")) return;
+  if (figure.querySelector(":scope > .code-tools, [data-open]") || figure.closest("[data-open]")) return;
   figure.append(copyOf("t-code"));
 }
 

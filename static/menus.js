@@ -30,6 +30,7 @@ document.addEventListener("toggle", (event) => {
   if (!event.target.matches?.(".menu")) return;
   const isOpen = event.newState === "open";
   opener?.setAttribute("aria-expanded", isOpen);
+  opener?.closest(".message")?.toggleAttribute("data-active", isOpen);
   if (!isOpen) return;
   const all = items(event.target);
   (all.find((item) => item.getAttribute("aria-checked") === "true") ?? all[0])?.focus();

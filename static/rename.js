@@ -6,7 +6,7 @@ import { toast } from "./toast.js";
 
 /** Put a field in the place of the element `replaces` until the title is saved or left. */
 export function rename({ id, version, replaces }) {
-  if (replaces.hidden) return;
+  if (replaces.nextElementSibling?.matches(".rename")) return;
   const form = copyOf("t-rename");
   const field = form.elements.title;
   const before = replaces.textContent.trim();
@@ -14,7 +14,7 @@ export function rename({ id, version, replaces }) {
   field.id = `rename-${id}`;
   form.querySelector("label").htmlFor = field.id;
   field.value = before;
-  replaces.hidden = true;
+  conceal(replaces, true);
   replaces.after(form);
   field.select();
 
@@ -22,7 +22,7 @@ export function rename({ id, version, replaces }) {
     if (done) return;
     done = true;
     form.remove();
-    replaces.hidden = false;
+    conceal(replaces, false);
     if (focus) (replaces.matches("a") ? replaces : byId("text"))?.focus({ preventScroll: true });
   };
   const save = async (focus) => {
@@ -44,6 +44,12 @@ export function rename({ id, version, replaces }) {
     event.stopPropagation();
     close(true);
   });
+}
+
+/** A heading stays one for those who hear the page. */
+function conceal(element, on) {
+  if (element.matches("h1")) element.classList.toggle("visually-hidden", on);
+  else element.hidden = on;
 }
 
 function settle(id, answer, before) {

@@ -21,7 +21,7 @@ const steps = (article) =>
 
 /** Whether `article` holds what its shown twin doesn't: more steps, or the open ends of a reply that goes on. */
 function holdsMore(article, shown) {
-  const ends = [...article.querySelectorAll("[id$='-open']")];
+  const ends = [...article.querySelectorAll("[data-open]")];
   return steps(article) > steps(shown) || ends.some((end) => !byId(end.id));
 }
 
@@ -69,7 +69,7 @@ export function sift(html) {
     if (swap === "beforeend:#messages") {
       announced([...piece.children]);
       piece.remove();
-    } else if (!targetOf(piece, swap)) {
+    } else if (!hasPlace(piece, swap)) {
       piece.remove();
     }
   }
@@ -78,8 +78,12 @@ export function sift(html) {
   return box.innerHTML;
 }
 
-const targetOf = (piece, swap) =>
-  swap.includes(":") ? document.querySelector(swap.slice(swap.indexOf(":") + 1)) : byId(piece.id);
+/** Whether the message that a piece belongs to, or else its target, is in the page. */
+function hasPlace(piece, swap) {
+  const target = swap.includes(":") ? swap.slice(swap.indexOf(":") + 1) : `#${piece.id}`;
+  const key = /m-[0-9a-f]{32}/.exec(target);
+  return key ? byId(key[0]) : document.querySelector(target);
+}
 
 function announced(list) {
   const fresh = list.filter((article) => !byId(article.id));

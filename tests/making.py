@@ -6,6 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID
 
+from django.db import transaction
 from django.utils import timezone
 
 from conversations import turns
@@ -29,6 +30,7 @@ from conversations.models import (
 )
 from conversations.models.base import new_id
 from conversations.offering import new_version
+from conversations.rendering import RENDERER_VERSION, render
 
 PASSWORD = "a long and quiet word"
 
@@ -115,6 +117,7 @@ def say(
     return message
 
 
+@transaction.atomic
 def reply(
     to: Message, text: str = "Good day", state: str = State.DONE, by: Preset | None = None, **fields: object
 ) -> Message:
@@ -132,7 +135,10 @@ def reply(
         sequence=Conversation.objects.give_out_sequences(to.conversation_id, 1),
     )
     if text:
-        Part.objects.create(message=message, text=text)
+        html = render(text, f"{message.key}-0")
+        Part.objects.create(
+            message=message, text=text, html=html, renderer_version=RENDERER_VERSION
+        )
     return message
 
 
@@ -159,7 +165,7 @@ def talk(owner: User, exchanges: int = 1, **fields: object) -> Conversation:
 def asked(author: User, text: str = "Hello", *, preset: str = "", **rest: object) -> turns.Turn:
     """A sent message whose reply is queued: in a new conversation, or in `conversation_id`."""
     verb = turns.send if "conversation_id" in rest else turns.start
-    return verb(author=author, client_id=new_id().hex, text=text, preset=preset, **rest)
+    return verb(author=author, text=text, preset=preset, **{"client_id": new_id().hex} | rest)
 
 
 def text_of(message_id: UUID) -> str:

@@ -15,8 +15,16 @@ from conversations.models.providers import dollars
 
 @admin.register(LedgerEntry)
 class LedgerAdmin(ModelAdmin):
-    list_display = ("at", "user_name", "preset_name", "model_name", "prompt_tokens",
-                    "completion_tokens", "cost", "cost_source")
+    list_display = (
+        "at",
+        "user_name",
+        "preset_name",
+        "model_name",
+        "prompt_tokens",
+        "completion_tokens",
+        "cost",
+        "cost_source",
+    )
     list_filter = ("kind", "cost_source", "provider_name")
     search_fields = ("user_name", "model_name", "preset_name")
     date_hierarchy = "at"
@@ -24,7 +32,7 @@ class LedgerAdmin(ModelAdmin):
 
     @admin.display(description=_("cost"), ordering="cost_nanos")
     def cost(self, entry: LedgerEntry) -> str:
-        return _("unknown") if entry.cost_nanos is None else f"${dollars(entry.cost_nanos)}"
+        return str(_("unknown")) if entry.cost_nanos is None else f"${dollars(entry.cost_nanos)}"
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

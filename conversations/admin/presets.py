@@ -25,17 +25,24 @@ class PresetForm(forms.ModelForm):  # type: ignore[type-arg]
 
     language_model = forms.ModelChoiceField(
         LanguageModel.objects.filter(withdrawn=False).select_related("provider"),
-        label=_("Model"), widget=UnfoldAdminSelectWidget,
+        label=_("Model"),
+        widget=UnfoldAdminSelectWidget,
     )
     system_text = forms.CharField(
         label=_("Instructions"), required=False, widget=UnfoldAdminTextareaWidget(attrs={"rows": 6})
     )
     max_tokens = forms.IntegerField(
-        label=_("Longest answer, tokens"), required=False, min_value=1, max_value=1_000_000,
+        label=_("Longest answer, tokens"),
+        required=False,
+        min_value=1,
+        max_value=1_000_000,
         widget=UnfoldAdminIntegerFieldWidget,
     )
     temperature = forms.FloatField(
-        label=_("Temperature"), required=False, min_value=0, max_value=2,
+        label=_("Temperature"),
+        required=False,
+        min_value=0,
+        max_value=2,
         help_text=_("0 to 2; empty leaves it to the provider."),
         widget=UnfoldAdminDecimalFieldWidget,
     )
@@ -69,7 +76,7 @@ class PresetAdmin(ModelAdmin):
     list_display = ("name", "slug", "enabled", "is_default", "writes_titles", "order")
     list_filter = ("enabled",)
     search_fields = ("name", "slug", "description")
-    prepopulated_fields = {"slug": ("name",)}  # noqa: RUF012
+    prepopulated_fields = {"slug": ("name",)}
     fieldsets = (
         (None, {"fields": ("name", "slug", "description", "language_model", "system_text")}),
         (_("Parameters"), {"fields": ("max_tokens", "temperature")}),
@@ -82,8 +89,10 @@ class PresetAdmin(ModelAdmin):
         first = old.preset_models.first() if old else None
         model, parameters = form.cleaned_data["language_model"], form.parameters()
         text = form.cleaned_data["system_text"]
-        same = old and first and (first.model, old.system_text, old.parameters) == (
-            model, text, parameters
+        same = (
+            old
+            and first
+            and (first.model, old.system_text, old.parameters) == (model, text, parameters)
         )
         if not same:
             new_version(obj, [model], system_text=text, parameters=parameters)

@@ -19,22 +19,35 @@ class ProviderForm(forms.ModelForm):  # type: ignore[type-arg]
     """A provider, with its key as a field that is never filled in."""
 
     new_key = forms.CharField(
-        label=_("Key"), required=False, strip=True,
+        label=_("Key"),
+        required=False,
+        strip=True,
         widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "off"}),
     )
     new_models = forms.CharField(
-        label=_("Add models"), required=False, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+        label=_("Add models"),
+        required=False,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
         help_text=_("One model id a line, as the provider spells it. Each gets a preset."),
     )
 
     class Meta:
         model = Provider
-        fields = ("name", "kind", "base_url", "enabled", "options", "connect_seconds",
-                  "first_byte_seconds", "silence_seconds", "total_seconds")
+        fields = (
+            "name",
+            "kind",
+            "base_url",
+            "enabled",
+            "options",
+            "connect_seconds",
+            "first_byte_seconds",
+            "silence_seconds",
+            "total_seconds",
+        )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        key = self.instance.key if self.instance.pk else ""
+        key = self.instance.key if self.instance.pk else None
         self.fields["new_key"].help_text = (
             _("Stored, ending in %(hint)s. Write a new one to replace it.") % {"hint": key.hint}
             if key
@@ -55,10 +68,18 @@ class ProviderAdmin(ModelAdmin):
     search_fields = ("name", "base_url")
     fieldsets = (
         (None, {"fields": ("name", "kind", "base_url", "new_key", "enabled", "new_models")}),
-        (_("Deadlines, seconds"), {
-            "classes": ("collapse",),
-            "fields": ("connect_seconds", "first_byte_seconds", "silence_seconds", "total_seconds"),
-        }),
+        (
+            _("Deadlines, seconds"),
+            {
+                "classes": ("collapse",),
+                "fields": (
+                    "connect_seconds",
+                    "first_byte_seconds",
+                    "silence_seconds",
+                    "total_seconds",
+                ),
+            },
+        ),
         (_("More"), {"classes": ("collapse",), "fields": ("options",)}),
     )
 

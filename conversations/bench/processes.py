@@ -51,14 +51,23 @@ class Child:
 
     @classmethod
     async def start(
-        cls, arguments: list[str], *, log: Path, env: Mapping[str, str] | None = None,
+        cls,
+        arguments: list[str],
+        *,
+        log: Path,
+        env: Mapping[str, str] | None = None,
         on: set[int] | None = None,
     ) -> Child:
         """Start Python with `arguments` on the cores `on`; its errors go to `log`."""
         with log.open("ab") as errors:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, *arguments, cwd=ROOT, env=None if env is None else dict(env),
-                stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=errors,
+                sys.executable,
+                *arguments,
+                cwd=ROOT,
+                env=None if env is None else dict(env),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=errors,
             )
         if on:
             os.sched_setaffinity(process.pid, on)
@@ -90,17 +99,22 @@ class Child:
             self._drain.cancel()
 
     def cpu_seconds(self) -> float:
-        """Processor time so far, of all its threads."""
+        """Processor time so far, of all its threads; in steps of 10 ms where not told finer."""
+        if exact := self._scheduled(0):
+            return exact
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / TICKS
 
     def waited_seconds(self) -> float:
         """How long its threads could have run, but had no core."""
-        waited = 0
+        return self._scheduled(1)
+
+    def _scheduled(self, column: int) -> float:
+        total = 0
         for path in Path(f"/proc/{self.pid}/task").glob("*/schedstat"):
             with contextlib.suppress(OSError):
-                waited += int(path.read_text().split()[1])
-        return waited / 1e9
+                total += int(path.read_text().split()[column])
+        return total / 1e9
 
     def memory_mib(self) -> float:
         """Its share of the memory (PSS), or what is resident where the system tells no shares."""

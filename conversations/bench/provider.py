@@ -5,9 +5,9 @@
 prints its URL and serves `POST /v1/chat/completions` and `GET /v1/models` in OpenAI's form. The last
 user message may steer it: `[[tokens=200 delay=20 text=markdown]]`.
 
-- `tokens` how many, `text` words|markdown|code, `seed` which, `reasoning` tokens of it before
+- `tokens` how many, `text` words|prose|markdown|code, `seed` which, `reasoning` tokens of it before
 - `first` and `delay`: milliseconds before the first and between tokens; 0 floods, with back-pressure
-- `stamp=yes`: each token is the sending time (`time.monotonic_ns()`) and a space
+- `stamp=yes`: each token is the sending time (`time.monotonic_ns()`) and a blank
 - `finish` the reason, `usage` yes|no|auto, `done=no` without `[DONE]`, `tool=NAME` calls a tool
 - `cut` loses the connection after so many tokens; `error=500` sends an error event after `at`
   tokens (half of them by default); `hold=NAME` waits there for `POST /control/release/NAME`
@@ -27,7 +27,14 @@ import time
 from typing import Any, Self
 
 from .provider_events import delta_of, ending, event, events_of, flood, framed, stamped, whole_reply
-from .provider_text import Directives, expected_reasoning, expected_text, halfway, read_directives
+from .provider_text import (
+    Directives,
+    blank,
+    expected_reasoning,
+    expected_text,
+    halfway,
+    read_directives,
+)
 
 __all__ = ["StandIn", "expected_reasoning", "expected_text", "read_directives"]
 
@@ -233,7 +240,9 @@ class _Connection(asyncio.Protocol):
         for position in range(begin, end):
             due = started + (position - begin + 1) // choices * asked.delay / 1000
             await asyncio.sleep(max(0.0, due - time.monotonic()))
-            await self.write(framed(stamped() if asked.stamp == "yes" else events[position]))
+            stamp = asked.stamp == "yes"
+            data = stamped(blank(asked.text, position)) if stamp else events[position]
+            await self.write(framed(data))
 
 
 def last_user_message(body: dict[str, Any]) -> str:

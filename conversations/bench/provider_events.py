@@ -88,8 +88,8 @@ def event(value: dict[str, Any]) -> bytes:
     return b"data: " + json.dumps(chunk, separators=(",", ":")).encode() + b"\n\n"
 
 
-def stamped() -> bytes:
-    return event({"choices": [delta_of(0, content=f"{time.monotonic_ns()} ")]})
+def stamped(behind: str = " ") -> bytes:
+    return event({"choices": [delta_of(0, content=f"{time.monotonic_ns()}{behind}")]})
 
 
 def stamped_block(size: int) -> bytes:

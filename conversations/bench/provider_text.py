@@ -11,6 +11,7 @@ WORDS = [
     "a", "river", "of", "small", "lights", "crossed", "the", "quiet", "harbour", "while", "seven",
     "careful", "gardeners", "counted", "their", "seeds", "under", "an", "open", "window",
 ]  # fmt: skip
+PARAGRAPH = 60
 MARKDOWN = """## Section {n}
 
 A paragraph with **strong words**, *soft ones*, `code` and [a link](https://example.org/{n}).
@@ -88,9 +89,9 @@ def read_directives(message: str) -> Directives:
 @lru_cache(maxsize=64)
 def tokens(kind: str, count: int, seed: int) -> tuple[str, ...]:
     """The first `count` tokens of a text of this kind: a word each, with the blanks behind it."""
-    if kind == "words":
+    if kind in ("words", "prose"):
         dice = random.Random(seed)  # noqa: S311 - it must be repeatable
-        return tuple(f"{dice.choice(WORDS)} " for _ in range(count))
+        return tuple(f"{dice.choice(WORDS)}{blank(kind, place)}" for place in range(count))
     template = CODE if kind == "code" else MARKDOWN
     pieces: list[str] = ["```python\n"] if kind == "code" else []
     for n in cycle(range(seed + 1, seed + 1000)):
@@ -98,6 +99,11 @@ def tokens(kind: str, count: int, seed: int) -> tuple[str, ...]:
             break
         pieces += re.findall(r"\S+\s*", template.replace("{n}", str(n)))
     return tuple(islice(pieces, count))
+
+
+def blank(kind: str, place: int) -> str:
+    """What stands behind the word at `place`: prose has paragraphs."""
+    return "\n\n" if kind == "prose" and (place + 1) % PARAGRAPH == 0 else " "
 
 
 def expected_text(directives: Directives | str, choice: int = 0) -> str:

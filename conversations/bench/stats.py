@@ -49,7 +49,9 @@ class Target:
 
     def text(self, unit: str) -> str:
         sign = "≥" if self.at_least else "≤"
-        return f"{sign} {self.bound:g} × relay" if self.of_relay else f"{sign} {self.bound:g} {unit}"
+        return (
+            f"{sign} {self.bound:g} × relay" if self.of_relay else f"{sign} {self.bound:g} {unit}"
+        )
 
 
 @dataclass
@@ -85,12 +87,22 @@ class Figure:
     def row(self) -> list[str]:
         ratio = "" if math.isnan(self.ratio) else f"{short(self.ratio)} ×"
         target = self.target.text(self.unit) if self.target else ""
-        return [self.name, self.unit, spread(self.runs), spread(self.relay), ratio, target,
-                self.verdict]
+        return [
+            self.name,
+            self.unit,
+            spread(self.runs),
+            spread(self.relay),
+            ratio,
+            target,
+            self.verdict,
+        ]
 
     def as_json(self) -> dict[str, Any]:
         return {
-            "name": self.name, "unit": self.unit, "runs": self.runs, "relay": self.relay,
+            "name": self.name,
+            "unit": self.unit,
+            "runs": self.runs,
+            "relay": self.relay,
             "ratio": None if math.isnan(self.ratio) else self.ratio,
             "target": self.target.text(self.unit) if self.target else None,
             "verdict": self.verdict or None,

@@ -23,8 +23,8 @@ from conversations.engine.frames import Bus, Settled
 from conversations.engine.writer import Pace, PartText, Writer
 from conversations.models import Call, State
 from conversations.models.base import new_id
-from conversations.providers import Adapter
 from conversations.providers.base import (
+    Adapter,
     Begin,
     ChatMessage,
     ChatRequest,
@@ -259,8 +259,14 @@ class Run:
         opens = key not in self.part_ids
         pk = self.part_ids.setdefault(key, new_id())
         return store.Unsaved(
-            pk, writer.message, part.index, part.kind, opens, self.job.completion,
-            self.job.claim, text,
+            pk,
+            writer.message,
+            part.index,
+            part.kind,
+            opens,
+            self.job.completion,
+            self.job.claim,
+            text,
         )
 
     def put_back(self, piece: store.Unsaved) -> None:
@@ -290,9 +296,9 @@ class Run:
         deadline = self.around.pace.now() + SETTLE_SECONDS
         while True:
             try:
-                return await database_sync_to_async(store.settle)(
-                    self.job, outcome, parts, self.calls
-                )
+                settle = database_sync_to_async(store.settle)
+                facts: dict[str, str] | None = await settle(self.job, outcome, parts, self.calls)
+                return facts
             except DatabaseTrouble:
                 if self.around.pace.now() > deadline:
                     raise
@@ -306,8 +312,14 @@ class Run:
             pk = self.part_ids.setdefault((writer.message, part.index), new_id())
             finals.append(
                 store.FinalPart(
-                    pk, writer.message, part.index, part.kind, part.text, html,
-                    self.around.renderer_version, self._seconds(writer, part),
+                    pk,
+                    writer.message,
+                    part.index,
+                    part.kind,
+                    part.text,
+                    html,
+                    self.around.renderer_version,
+                    self._seconds(writer, part),
                 )
             )
         return finals

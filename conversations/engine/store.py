@@ -259,7 +259,9 @@ def _history(leaf: UUID) -> list[tuple[str, str]]:
     roles: dict[UUID, str] = {}
     for start in range(0, len(ids), 500):
         rows = Part.objects.filter(message__in=ids[start : start + 500], kind=Part.Kind.ANSWER)
-        for pk, role, text in rows.order_by("index").values_list("message", "message__role", "text"):
+        for pk, role, text in rows.order_by("index").values_list(
+            "message", "message__role", "text"
+        ):
             texts[pk] = texts.get(pk, "") + text
             roles[pk] = role
     return [(roles[pk], texts[pk]) for pk in ids if pk in texts]
@@ -270,7 +272,9 @@ def targets_of(version: UUID) -> list[Target]:
     rows = PresetModel.objects.filter(version=version).order_by("position")
     models = [row.model for row in rows.select_related("model__provider")]
     prices: dict[UUID, Price] = {}
-    for price in Price.objects.filter(model__in=models, valid_from__lte=Now()).order_by("valid_from"):
+    for price in Price.objects.filter(model__in=models, valid_from__lte=Now()).order_by(
+        "valid_from"
+    ):
         prices[price.model_id] = price
     return [Target(model.pk, model.name, model.provider, prices.get(model.pk)) for model in models]
 
@@ -305,7 +309,7 @@ def _keys(*ids: UUID) -> list[Any]:
 def still_held(tokens: list[UUID]) -> set[UUID]:
     """Which of these claims still stand."""
     rows = Completion.objects.filter(state=State.RUNNING, claim__in=tokens)
-    return set(rows.values_list("claim", flat=True))
+    return {claim for claim in rows.values_list("claim", flat=True) if claim is not None}
 
 
 def take_expired(limit: int) -> list[Job]:
@@ -313,7 +317,11 @@ def take_expired(limit: int) -> list[Job]:
     jobs = []
     for pk in Completion.objects.expired().values_list("pk", flat=True)[:limit]:
         token = new_id()
-        if Completion.objects.expired().filter(pk=pk).update(claim=token, lease_until=Now() + LEASE):
+        if (
+            Completion.objects.expired()
+            .filter(pk=pk)
+            .update(claim=token, lease_until=Now() + LEASE)
+        ):
             completion = Completion.objects.select_related("preset_version", "conversation")
             jobs.append(_stored_job(completion.get(pk=pk), token))
     return jobs
@@ -348,7 +356,7 @@ def waiting_for(pk: UUID) -> list[UUID]:
 def stops(tokens: list[UUID]) -> set[UUID]:
     """Claims whose completion somebody wants stopped."""
     rows = Completion.objects.filter(claim__in=tokens, stop_requested_at__isnull=False)
-    return set(rows.values_list("claim", flat=True))
+    return {claim for claim in rows.values_list("claim", flat=True) if claim is not None}
 
 
 def renew(tokens: list[UUID]) -> set[UUID]:
@@ -384,7 +392,9 @@ def settle(
         usage_source=last.usage_source if last else "none",
         cost_nanos=sum(known) if known else None,
         cost_source=costs[-1][1] if costs else "none",
-        first_token_ms=next((c.first_token_ms for c in calls if c.first_token_ms is not None), None),
+        first_token_ms=next(
+            (c.first_token_ms for c in calls if c.first_token_ms is not None), None
+        ),
     )
     if taken != 1:
         return None
@@ -399,8 +409,13 @@ def _store_final(parts: list[FinalPart]) -> None:
     Part.objects.bulk_create(
         [
             Part(
-                pk=part.id, message_id=part.message, index=part.index, kind=part.kind,
-                text=part.text, html=part.html, seconds=part.seconds,
+                pk=part.id,
+                message_id=part.message,
+                index=part.index,
+                kind=part.kind,
+                text=part.text,
+                html=part.html,
+                seconds=part.seconds,
                 renderer_version=part.renderer_version,
             )
             for part in parts
@@ -432,13 +447,26 @@ def record_calls(job: Job, calls: list[CallResult]) -> Completion:
     for call in calls:
         nanos, source = _charge_of(call)
         row = Call.objects.create(
-            pk=call.id, completion=completion, kind=call.kind, model_id=call.target.model,
-            model_name=call.target.model_name, provider_name=call.target.provider.name,
-            price=call.target.price, response_id=call.response_id, request_id=call.request_id,
-            status=call.status, error_code=call.error_code, error_detail=call.error_detail,
-            prompt_tokens=call.prompt_tokens, completion_tokens=call.completion_tokens,
-            usage_source=call.usage_source, cost_nanos=nanos, cost_source=source,
-            started_at=call.started, first_token_ms=call.first_token_ms, finished_at=now,
+            pk=call.id,
+            completion=completion,
+            kind=call.kind,
+            model_id=call.target.model,
+            model_name=call.target.model_name,
+            provider_name=call.target.provider.name,
+            price=call.target.price,
+            response_id=call.response_id,
+            request_id=call.request_id,
+            status=call.status,
+            error_code=call.error_code,
+            error_detail=call.error_detail,
+            prompt_tokens=call.prompt_tokens,
+            completion_tokens=call.completion_tokens,
+            usage_source=call.usage_source,
+            cost_nanos=nanos,
+            cost_source=source,
+            started_at=call.started,
+            first_token_ms=call.first_token_ms,
+            finished_at=now,
         )
         if call.usage_source != "none" or nanos is not None:
             entries.append(_entry(completion, row, call, nanos, source))
@@ -453,12 +481,21 @@ def _entry(
     person = completion.asked_by
     price = call.target.price
     return LedgerEntry(
-        call_id=row.pk, completion_id=completion.pk, conversation_id=completion.conversation_id,
-        user_id=person.pk if person else None, user_name=person.display_name if person else "",
-        provider_name=row.provider_name, model_id=call.target.model, model_name=row.model_name,
-        preset_id=preset.pk, preset_name=preset.name,
-        prompt_tokens=row.prompt_tokens, completion_tokens=row.completion_tokens,
-        usage_source=row.usage_source, cost_nanos=nanos, cost_source=source,
+        call_id=row.pk,
+        completion_id=completion.pk,
+        conversation_id=completion.conversation_id,
+        user_id=person.pk if person else None,
+        user_name=person.display_name if person else "",
+        provider_name=row.provider_name,
+        model_id=call.target.model,
+        model_name=row.model_name,
+        preset_id=preset.pk,
+        preset_name=preset.name,
+        prompt_tokens=row.prompt_tokens,
+        completion_tokens=row.completion_tokens,
+        usage_source=row.usage_source,
+        cost_nanos=nanos,
+        cost_source=source,
         input_nanos_per_million=price.input_nanos_per_million if price else None,
         output_nanos_per_million=price.output_nanos_per_million if price else None,
     )

@@ -13,10 +13,17 @@ from django.utils import timezone
 
 from conversations.engine import store
 from conversations.engine.estimate import tokens_of, tokens_of_messages
-from conversations.models import Call, Completion, Conversation, Preset, Reservation, cost_nanos
+from conversations.models import Call, Conversation, Preset, Reservation, cost_nanos
 from conversations.models.base import new_id
-from conversations.providers import Adapter
-from conversations.providers.base import Begin, ChatMessage, ChatRequest, Parameters, Text, Usage
+from conversations.providers.base import (
+    Adapter,
+    Begin,
+    ChatMessage,
+    ChatRequest,
+    Parameters,
+    Text,
+    Usage,
+)
 from conversations.providers.errors import ProviderError
 
 ASK = (
@@ -35,7 +42,9 @@ def title_target() -> store.Target | None:
     return targets[0] if targets else None
 
 
-async def write_title(job: store.Job, adapter: Callable[[store.Target], Adapter]) -> tuple[str, int] | None:
+async def write_title(
+    job: store.Job, adapter: Callable[[store.Target], Adapter]
+) -> tuple[str, int] | None:
     """Ask for a title, charge the call, store it; returns title and version, or None: no change."""
     target = await database_sync_to_async(title_target)()
     if target is None:
@@ -45,12 +54,11 @@ async def write_title(job: store.Job, adapter: Callable[[store.Target], Adapter]
     call = store.CallResult(new_id(), Call.Kind.TITLE, target, timezone.now())
     await database_sync_to_async(_reserve)(job.completion, call, prompt)
     text = await _ask(prompt, target, adapter(target), call)
-    return await database_sync_to_async(_keep)(job, call, _tidy(text))
+    written: tuple[str, int] | None = await database_sync_to_async(_keep)(job, call, _tidy(text))
+    return written
 
 
-async def _ask(
-    prompt: str, target: store.Target, adapter: Adapter, call: store.CallResult
-) -> str:
+async def _ask(prompt: str, target: store.Target, adapter: Adapter, call: store.CallResult) -> str:
     request = ChatRequest(
         model=target.model_name,
         messages=(ChatMessage("user", prompt),),
@@ -90,11 +98,7 @@ def _reserve(completion: UUID, call: store.CallResult, prompt: str) -> None:
     """Hold the worst case; a token is at least one byte."""
     price = call.target.price
     bound = cost_nanos(price, len(prompt.encode()) + 500, MOST_TOKENS) if price else None
-    person = Completion.objects.values_list("asked_by", flat=True).get(pk=completion)
-    if person is not None:
-        Reservation.objects.create(
-            completion_id=completion, call_id=call.id, user_id=person, amount_nanos=bound
-        )
+    Reservation.objects.create(completion_id=completion, call_id=call.id, amount_nanos=bound)
 
 
 @transaction.atomic

@@ -23,7 +23,15 @@ class PartText:
     """The text of one part: the pieces not yet published and not yet saved, and all of it."""
 
     __slots__ = (
-        "ended", "fresh", "index", "kind", "pieces", "resumed", "sent", "started", "unsaved"
+        "ended",
+        "fresh",
+        "index",
+        "kind",
+        "pieces",
+        "resumed",
+        "sent",
+        "started",
+        "unsaved",
     )
 
     def __init__(self, index: int, kind: str, text: str = "", started: float | None = None) -> None:

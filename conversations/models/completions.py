@@ -45,15 +45,20 @@ class CompletionQuerySet(models.QuerySet["Completion"]):
         return self.filter(state__in=OPEN)
 
     def claimable(self) -> CompletionQuerySet:
-        """Queued ones that may run: nothing that they wait for is open."""
-        return self.filter(state=State.QUEUED, stop_requested_at=None).exclude(
-            waits_for__state__in=OPEN
-        )
+        """Queued ones that may run: nothing that they wait for is open.
+
+        No join: of an update with one, PostgreSQL would check only the key again after a wait.
+        """
+        before = Completion.objects.filter(pk=models.OuterRef("waits_for"), state__in=OPEN)
+        queued = self.filter(state=State.QUEUED, stop_requested_at=None)
+        return queued.filter(~models.Exists(before))
 
     def claim(self, pk: UUID, token: UUID) -> bool:
         """Take a queued completion; True for the one caller that got it."""
-        taken = self.claimable().filter(pk=pk).update(
-            state=State.RUNNING, claim=token, lease_until=Now() + LEASE, started_at=Now()
+        taken = (
+            self.claimable()
+            .filter(pk=pk)
+            .update(state=State.RUNNING, claim=token, lease_until=Now() + LEASE, started_at=Now())
         )
         return taken == 1
 

@@ -38,7 +38,9 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
         mine = Membership.objects.filter(user=user, role=Role.EDITOR)
         shared = Access.objects.filter(user=user, role=Role.EDITOR)
         return self.filter(deleted_at=None).filter(
-            Q(owner=user) | Q(team__in=mine.values("team")) | Q(pk__in=shared.values("conversation"))
+            Q(owner=user)
+            | Q(team__in=mine.values("team"))
+            | Q(pk__in=shared.values("conversation"))
         )
 
     def managed_by(self, user: User) -> ConversationQuerySet:
@@ -58,8 +60,7 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
 
         It locks the conversation's row: who comes later waits, and sees what was written.
         """
-        field = self.model._meta.get_field("active_at")
-        moment = field.get_db_prep_value(timezone.now(), connection)
+        moment = connection.ops.adapt_datetimefield_value(timezone.now())
         key = self.model._meta.pk.get_db_prep_value(pk, connection)
         with connection.cursor() as cursor:
             cursor.execute(GIVE_OUT, [count, moment, key])

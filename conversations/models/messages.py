@@ -15,7 +15,7 @@ from conversations.models.conversations import Conversation
 from conversations.models.people import User
 
 if TYPE_CHECKING:
-    from django.db.models.manager import RelatedManager
+    from django_stubs_ext.db.models.manager import RelatedManager
 
 PATH_UPWARD = """
     WITH RECURSIVE path(id, parent_id, depth) AS (
@@ -90,9 +90,7 @@ class Message(models.Model):
     sequence = models.PositiveIntegerField()
     created_at = models.DateTimeField(default=timezone.now)
     # The request that writes this reply, or wrote its newest piece; one per choice of it.
-    completion = models.ForeignKey(
-        "Completion", models.CASCADE, null=True, related_name="replies"
-    )
+    completion = models.ForeignKey("Completion", models.CASCADE, null=True, related_name="replies")
     choice = models.PositiveSmallIntegerField(default=0)
 
     parts: RelatedManager[Part]

@@ -32,7 +32,9 @@ class PresetModelQuerySet(models.QuerySet["PresetModel"]):
             version__preset__enabled=True,
             model__withdrawn=False,
             model__provider__enabled=True,
-        ).order_by("-version__preset__is_default", "version__preset__order", "version__preset__name")
+        ).order_by(
+            "-version__preset__is_default", "version__preset__order", "version__preset__name"
+        )
 
     def named(self, name: str) -> PresetModelQuerySet:
         """Those of the preset with this slug or id."""
@@ -61,7 +63,9 @@ class Preset(models.Model):
         ordering: ClassVar = ["-is_default", "order", "name"]
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["is_default"], condition=models.Q(is_default=True), name="preset_one_default"
+                fields=["is_default"],
+                condition=models.Q(is_default=True),
+                name="preset_one_default",
             ),
             models.UniqueConstraint(
                 fields=["writes_titles"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.core.validators import MinValueValidator
 from django.db import models
@@ -40,7 +40,7 @@ class Provider(models.Model):
     name = models.CharField(_("name"), max_length=80, unique=True)
     kind = models.CharField(_("kind"), max_length=30, choices=Kind)
     base_url = models.URLField(_("base URL"), max_length=500, blank=True)
-    key = SecretField(_("key"), blank=True, default="")
+    key: Any = SecretField(_("key"), blank=True, default="")
     options = models.JSONField(_("options"), default=dict, blank=True)
     enabled = models.BooleanField(_("enabled"), default=True)
     connect_seconds = models.FloatField(default=5, validators=[MinValueValidator(0.1)])

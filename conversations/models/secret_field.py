@@ -38,10 +38,18 @@ class Secret(str):
         return f"…{self.reveal()[-4:]}" if len(self) >= 12 else "…"
 
 
+class Unreadable(Secret):
+    """What none of our keys decrypts: empty, but saving its row again keeps the stored `token`."""
+
+    token: str
+
+
 class SecretField(models.TextField):
     """Stores `Secret`s as Fernet tokens. It can't be searched, and dumps hold only the token."""
 
     def get_prep_value(self, value: Any) -> Any:
+        if isinstance(value, Unreadable):
+            return value.token
         if not value:
             return ""
         text = value.reveal() if isinstance(value, Secret) else str(value)
@@ -53,7 +61,9 @@ class SecretField(models.TextField):
         try:
             return Secret(cipher(settings.ENCRYPTION_KEYS).decrypt(value.encode()).decode())
         except InvalidToken:
-            return Secret("")
+            unreadable = Unreadable("")
+            unreadable.token = value
+            return unreadable
 
     def value_to_string(self, obj: Any) -> str:
         return str(self.get_prep_value(self.value_from_object(obj)))

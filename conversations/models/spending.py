@@ -36,7 +36,6 @@ class Reservation(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     completion = models.ForeignKey(Completion, models.CASCADE, related_name="reservations")
     call_id = models.UUIDField(unique=True)
-    user = models.ForeignKey(User, models.CASCADE, related_name="+")
     # Null: without a price there is no bound.
     amount_nanos = models.BigIntegerField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -1,9 +1,11 @@
 """Code in colour: Pygments' tokens as a few CSS classes, cached, and only for small blocks.
 
-Colouring costs a hundred times what parsing Markdown does (1 to 2 ms per KB), so a long block
-stays plain.
+Colouring costs a hundred times what parsing Markdown does (1 to 2 ms per KB), and many lexers take
+seconds over text that was made for it. So only lexers that were tried with such text are used,
+and a block that is long, or has very long lines or great gaps, stays plain.
 """
 
+import re
 from functools import lru_cache
 from html import escape
 
@@ -13,6 +15,14 @@ from pygments.token import Comment, Generic, Keyword, Name, Number, Operator, St
 from pygments.util import ClassNotFound
 
 LONGEST = 8 * 1024
+UNLIKELY = re.compile(r"[^\n]{400}|\n(?:[ \t]*\n){5}|[ \t]{80}")
+
+NAMES = """python pycon javascript jsx typescript tsx json html xml css scss less bash console sql
+    postgresql mysql vala kotlin c cpp go rust php swift scala splus julia lua ruby haskell elixir
+    erlang clojure dart yaml toml ini docker make cmake nginx diff tex powershell graphql protobuf
+    zig ocaml fsharp nixos html+django http common-lisp"""
+LANGUAGES = set(NAMES.split())
+SUBSTITUTES = {"java": "vala", "csharp": "vala"}  # their own lexers can take seconds
 
 CLASSES: dict[_TokenType, str] = {
     Comment: "c",
@@ -40,8 +50,13 @@ TOKEN_CLASSES = set(CLASSES.values())
 
 
 def is_colourable(language: str, text: str) -> bool:
-    """True for code in a known language that is short enough."""
-    return bool(language) and len(text) <= LONGEST and _lexer(language) is not None
+    """True for code in a known language that no lexer will stumble over."""
+    return (
+        bool(language)
+        and len(text) <= LONGEST
+        and _lexer(language) is not None
+        and not UNLIKELY.search(text)
+    )
 
 
 @lru_cache(maxsize=512)
@@ -50,19 +65,23 @@ def highlight(language: str, text: str) -> str | None:
     lexer = _lexer(language)
     try:
         tokens = list(lexer.get_tokens(text)) if lexer else []
-    except Exception:  # a lexer is somebody else's program, fed with anything
+    except Exception:
         return None
     if "".join(value for _, value in tokens) != text:
         return None
     return "".join(_spans(tokens))
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=256)
 def _lexer(language: str) -> Lexer | None:
     try:
-        return get_lexer_by_name(language, stripnl=False, ensurenl=False)
+        lexer = get_lexer_by_name(language, stripnl=False, ensurenl=False)
     except (ClassNotFound, ImportError):
         return None
+    name = lexer.aliases[0]
+    if name in SUBSTITUTES:
+        return _lexer(SUBSTITUTES[name])
+    return lexer if name in LANGUAGES else None
 
 
 def _spans(tokens: list[tuple[_TokenType, str]]) -> list[str]:

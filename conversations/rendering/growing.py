@@ -8,10 +8,11 @@ is a row of htmx 2 out-of-band swaps that takes a page from `since` steps to the
 import re
 from dataclasses import dataclass
 
+from .allowance import Allowance
+from .blocks import Op
 from .markdown import readable, render
 from .pieces import Container, open_html, settled_html, slot
-from .scanner import Op, Scanner
-from .shape import Allowance
+from .scanner import Scanner
 from .swaps import Swaps
 
 NAME = re.compile(r"[A-Za-z][\w-]*", re.ASCII)

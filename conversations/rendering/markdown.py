@@ -5,8 +5,9 @@ from html import escape
 
 import comrak
 
+from .allowance import Allowance, TooMuch
 from .sanitise import sanitise, sanitise_with_footnotes
-from .shape import Allowance, Shape, TooMuch
+from .shape import Shape
 
 RENDERER_VERSION = 1
 """Stored beside rendered HTML; raise it when the output changes."""

@@ -20,7 +20,7 @@ def mathml(source: str, display: bool) -> str:
         if not formula or len(formula) > LONGEST:
             raise ValueError("no formula, or too long a one")
         html = _convert(formula, "block" if display else "inline")
-    except Exception:  # the converter raises many kinds, RecursionError among them
+    except Exception:
         return formula_source(source)
     return f'<span class="math" tabindex="0">{html}</span>' if display else html
 

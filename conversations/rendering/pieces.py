@@ -4,11 +4,13 @@ import re
 from dataclasses import dataclass, field
 from typing import Self
 
+from .allowance import Allowance, TooMuch
+from .blocks import Op
+from .figures import FIGURE_END, coloured_code, figure, language_of
 from .lines import cells
 from .markdown import as_it_is, parse
 from .sanitise import plain, sanitise
-from .scanner import Op
-from .shape import FIGURE_END, Allowance, Shape, TooMuch, coloured_code, figure, language_of
+from .shape import Shape
 
 MOST_SCANNING = 5_000_000
 ITEM = '<li dir="auto">'

@@ -12,16 +12,17 @@ PHRASES = "a code del em span strong sup"
 MATHS = """maction math menclose merror mfenced mfrac mi mmultiscripts mn mo mover mpadded
     mphantom mprescripts mroot mrow ms mspace msqrt mstyle msub msubsup msup mtable mtd mtext
     mtr munder munderover none"""
-MATHS_ATTRIBUTES = """accent accentunder columnalign columnlines columnspacing columnspan depth
+MATHS_WORDS = """accent accentunder columnalign columnlines columnspacing columnspan depth
     display displaystyle fence form height largeop linebreak linethickness lspace mathcolor
     mathsize mathvariant maxsize minsize movablelimits notation rowlines rowspacing rowspan rspace
     scriptlevel separator stretchy symmetric voffset width"""
+MATHS_ATTRIBUTES = set(MATHS_WORDS.split())
 ATTRIBUTES = {
     "a": {"href", "title", "data-host"},
     "figure": {"data-language"},
     "ol": {"start"},
     "span": {"data-done"},
-} | dict.fromkeys(MATHS.split(), set(MATHS_ATTRIBUTES.split()))
+} | dict.fromkeys(MATHS.split(), MATHS_ATTRIBUTES)
 DIRECTIONS = {
     "dir": {"auto", "ltr"},
     "align": {"left", "center", "right"},

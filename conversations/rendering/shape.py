@@ -10,16 +10,15 @@ The input is comrak's output with raw HTML escaped: every `<` in it belongs to a
 import re
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
-from html import escape, unescape
+from html import unescape
 
-from .code import highlight, is_colourable
+from .allowance import Allowance, TooMuch
+from .figures import FIGURE_END, coloured_code, figure, language_of
 from .links import anchor
 from .maths import formula_source, mathml
 
 DEEPEST = 100
 MOST_NOTES = 1000
-NOT_IN_LANGUAGE = re.compile(r"[^\w+#.-]")
 WORDY = {"p", "h1", "h2", "h3", "h4", "h5", "h6", "th", "td"}
 TOKEN = re.compile(
     r'<pre><code(?: class="language-(?P<language>[^"]*)")?[^>]*>(?P<code>[^<]*)</code></pre>'
@@ -30,32 +29,9 @@ TOKEN = re.compile(
     r"|<input (?P<box>[^>]*)>"
     r'|<sup class="footnote-ref"><a [^>]*>(?P<note>\d+)</a></sup>'
     r'|<a [^>]* data-footnote-backref-idx="(?P<back>[-\d]*)"[^>]*>'
-    r"|<(?P<tag>/?(?:p|h[1-6r]|[uo]l|li|blockquote|table|thead|tbody|t[rhd]|section)|/a)\b(?P<rest>[^>]*)>"
+    r"|<(?P<tag>/?(?:p|h[1-6r]|[uo]l|li|blockquote|table|thead|tbody|t[rhd]|section)|/a)\b"
+    r"(?P<rest>[^>]*)>"
 )
-
-
-class TooMuch(Exception):
-    """Nested deeper, or noted more often, than anybody writes."""
-
-
-@dataclass(slots=True)
-class Allowance:
-    """How much of the costly work one answer may ask for, in characters; used up as it goes."""
-
-    code: int = 100_000
-    maths: int = 60_000
-
-    def for_open_end(self) -> "Allowance":
-        """What is rendered again and again has no colours and few formulas."""
-        return Allowance(code=0, maths=min(self.maths, 4_000))
-
-    def take_code(self, text: str) -> bool:
-        self.code -= len(text)
-        return self.code >= 0
-
-    def take_maths(self, source: str) -> bool:
-        self.maths -= len(source)
-        return self.maths >= 0
 
 
 class Shape:
@@ -204,8 +180,12 @@ class Shape:
         self._formula(unescape(source), display)
 
     def _formula(self, source: str, display: bool) -> None:
-        allowed = self.allowance.take_maths(source)
-        self._inline(mathml(source, display) if allowed else formula_source(source))
+        if not self.allowance.take_maths(source):
+            self._inline(formula_source(source))
+            return
+        with self.allowance.timed():
+            html = mathml(source, display)
+        self._inline(html)
 
     def _on_image(self, token: re.Match[str]) -> None:
         src = token["src"]
@@ -251,22 +231,3 @@ LEAVES: dict[str, Callable[[Shape, re.Match[str]], None]] = {
     "back": Shape._on_back,
     "rest": Shape._on_tag,
 }
-FIGURE_END = "</code></pre></figure>"
-
-
-def figure(language: str) -> str:
-    """Return the start of a code block."""
-    told = f' data-language="{escape(language)}"' if language else ""
-    return f'<figure class="code"{told} dir="ltr"><pre tabindex="0"><code>'
-
-
-def coloured_code(language: str, text: str, allowance: Allowance) -> str | None:
-    """Return `text` in colours, or None where it stays plain."""
-    worth = is_colourable(language, text) and allowance.take_code(text)
-    return highlight(language, text) if worth else None
-
-
-def language_of(info: str) -> str:
-    """Return the language that a fence names, in the letters that languages have."""
-    words = unescape(info).split(None, 1)
-    return NOT_IN_LANGUAGE.sub("", words[0])[:32].lower() if words else ""

@@ -15,10 +15,19 @@ from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
+from django_htmx.middleware import HtmxDetails
 
+from conversations.models import User
 from conversations.problems import Invalid, NotFound, Refused, TooMany, Unavailable
 
 View = Callable[..., HttpResponse]
+
+
+class PersonRequest(HttpRequest):
+    """A request of somebody who is signed in, as the views here get it."""
+
+    user: User
+    htmx: HtmxDetails
 
 
 def wants_json(request: HttpRequest) -> bool:
@@ -72,7 +81,7 @@ def refusal(request: HttpRequest, problem: Refused) -> HttpResponse:
     return response
 
 
-def limit_sends(request: HttpRequest) -> None:
+def limit_sends(request: PersonRequest) -> None:
     """Count this person's sends of the minute; raises `TooMany` beyond the limit."""
     now = time.time()
     minute = int(now // 60)
@@ -91,4 +100,3 @@ def uuid_or_none(text: str) -> uuid.UUID | None:
         return uuid.UUID(text)
     except ValueError:
         raise Invalid("An id isn't one.") from None
-

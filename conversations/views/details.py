@@ -1,17 +1,19 @@
-"""Everything known about one reply: model, preset, figures, and the provider's words for staff."""
+"""One message: its article, its JSON, and everything known about a reply."""
 
 from __future__ import annotations
 
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 
 from conversations.models import Call, Completion, Message
 from conversations.problems import NotFound
-from conversations.views.answering import answers
+from conversations.views.answering import PersonRequest, answers, wants_json
+from conversations.views.fragments import article_html
+from conversations.views.presenting import as_json, shown
 
 SOURCES = {
     "provider": _("as the provider says"),
@@ -21,10 +23,24 @@ SOURCES = {
 
 
 @answers("GET")
-def details(request: HttpRequest, pk: UUID, message_pk: UUID) -> HttpResponse:
+def message(request: PersonRequest, pk: UUID, message_pk: UUID) -> HttpResponse:
+    """One message: as the contract's JSON, or as its article."""
+    rows = Message.objects.visible_to(request.user).select_related("completion")
+    found = rows.filter(pk=message_pk, conversation=pk).first()
+    if found is None:
+        raise NotFound
+    if wants_json(request):
+        return JsonResponse(as_json(found, found.parts.order_by("index")))
+    return HttpResponse(article_html(shown([found.pk])[0]))
+
+
+@answers("GET")
+def details(request: PersonRequest, pk: UUID, message_pk: UUID) -> HttpResponse:
     """The inside of the dialog about one reply."""
     rows = Message.objects.visible_to(request.user).filter(conversation=pk)
-    message = rows.select_related("completion__preset_version__preset").filter(pk=message_pk).first()
+    message = (
+        rows.select_related("completion__preset_version__preset").filter(pk=message_pk).first()
+    )
     if message is None or message.completion is None:
         raise NotFound
     completion = message.completion

@@ -25,5 +25,8 @@ def title_html(conversation: UUID, title: str, version: int) -> str:
     return format_html(
         '<h1 id="title" hx-swap-oob="true" data-version="{}" dir="auto">{}</h1>'
         '<span id="side-{}-title" hx-swap-oob="innerHTML">{}</span>',
-        version, title, conversation, title,
+        version,
+        title,
+        conversation,
+        title,
     )

@@ -2,47 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
-from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
 from conversations.models import (
-    OPEN,
     Completion,
     Conversation,
     LedgerEntry,
-    Message,
     Preset,
     Provider,
     User,
 )
 from conversations.models.providers import dollars
 from conversations.problems import NotFound
-from conversations.views.answering import answers, uuid_or_none
+from conversations.views.answering import PersonRequest, answers, uuid_or_none
 from conversations.views.presenting import Thread, thread_of
-
-SIDEBAR_PAGE = 40
-ARCHIVED_PAGE = 50
+from conversations.views.sidebar import sidebar_list
 
 
 @answers("GET")
-def home(request: HttpRequest) -> HttpResponse:
+def home(request: PersonRequest) -> HttpResponse:
     """A new conversation: what to try, and the composer."""
     return room(request, None, Thread([]))
 
 
 @answers("GET")
-def conversation(request: HttpRequest, pk: UUID) -> HttpResponse:
+def conversation(request: PersonRequest, pk: UUID) -> HttpResponse:
     """A conversation with its newest part; `?at=` another branch, `?before=` the part above."""
     found = Conversation.objects.visible_to(request.user).filter(pk=pk).first()
     if found is None:
@@ -58,7 +50,7 @@ def conversation(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 def room(
-    request: HttpRequest, conversation: Conversation | None, thread: Thread, status: int = 200
+    request: PersonRequest, conversation: Conversation | None, thread: Thread, status: int = 200
 ) -> HttpResponse:
     """The whole page, or only what changes when the page is there already."""
     user = request.user
@@ -89,7 +81,7 @@ def with_address(thread: Thread, conversation: Conversation) -> Thread:
     """The thread, knowing where its older part is."""
     if thread.older_than is not None:
         address = reverse("conversation", args=[conversation.pk])
-        thread.older_url = f"{address}?{urlencode({'before': thread.older_than})}"
+        thread.older_url = f"{address}?before={thread.older_than}"
     return thread
 
 
@@ -132,18 +124,23 @@ def suggestions() -> list[dict[str, str]]:
     return [
         {
             "label": _("Explain something"),
-            "text": _("Explain how a suspension bridge carries its load, with a small table of the"
-                      " forces and one formula."),
+            "text": _(
+                "Explain how a suspension bridge carries its load, with a small table of the"
+                " forces and one formula."
+            ),
         },
         {
             "label": _("Write some code"),
-            "text": _("Write a Python function that finds overlapping time ranges in a list, with"
-                      " a test."),
+            "text": _(
+                "Write a Python function that finds overlapping time ranges in a list, with a test."
+            ),
         },
         {
             "label": _("Improve a text"),
-            "text": _("Make this friendlier and half as long: “Please be advised that the office"
-                      " will be closed on Friday owing to maintenance.”"),
+            "text": _(
+                "Make this friendlier and half as long: “Please be advised that the office"
+                " will be closed on Friday owing to maintenance.”"
+            ),
         },
     ]
 
@@ -153,104 +150,3 @@ def spend_of_month(user: User) -> str:
     start = timezone.localtime().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     nanos = LedgerEntry.objects.visible_to(user).since(start).total_nanos()
     return f"${dollars(nanos)}" if nanos else ""
-
-
-@answers("GET")
-def sidebar(request: HttpRequest) -> HttpResponse:
-    """One page of the list; `?after=` continues it."""
-    current = uuid_or_none(request.GET.get("current", ""))
-    listed = sidebar_list(request.user, request.GET.get("after", ""), current)
-    return render(request, "_sidebar_items.html", {"sidebar": listed})
-
-
-@dataclass
-class Group:
-    """Conversations of one stretch of days."""
-
-    label: str
-    items: list[dict[str, Any]] = field(default_factory=list)
-
-
-def sidebar_list(user: User, after: str = "", current: UUID | None = None) -> dict[str, Any]:
-    """One page of conversations, newest first, in groups of days; one query."""
-    rows = Conversation.objects.visible_to(user).listed()
-    if mark := _mark_of(after):
-        rows = rows.filter(active_at__lte=mark[0]).exclude(active_at=mark[0], pk__gte=mark[1])
-    running = Completion.objects.filter(conversation=OuterRef("pk"), state__in=OPEN)
-    page = list(
-        rows.annotate(is_running=Exists(running)).values_list(
-            "pk", "title", "active_at", "is_running", "version"
-        )[: SIDEBAR_PAGE + 1]
-    )
-    groups: list[Group] = []
-    today = timezone.localtime()
-    for pk, title, active_at, is_running, version in page[:SIDEBAR_PAGE]:
-        label = _day_label(active_at, today)
-        if not groups or groups[-1].label != label:
-            groups.append(Group(label))
-        groups[-1].items.append(
-            {
-                "pk": pk, "title": title or _("Untitled"), "version": version,
-                "url": reverse("conversation", args=[pk]),
-                "is_running": is_running, "is_current": pk == current,
-            }
-        )
-    return {"groups": groups, "next_url": _next_url(page)}
-
-
-def _next_url(page: list[Any]) -> str:
-    if len(page) <= SIDEBAR_PAGE:
-        return ""
-    last = page[SIDEBAR_PAGE - 1]
-    mark = {"after": f"{last[2].isoformat()}~{last[0]}"}
-    return f"{reverse('sidebar')}?{urlencode(mark)}"
-
-
-def _mark_of(after: str) -> tuple[datetime, UUID] | None:
-    moment, _tilde, pk = after.partition("~")
-    parsed = parse_datetime(moment) if moment else None
-    key = uuid_or_none(pk) if parsed else None
-    return (parsed, key) if parsed and key else None
-
-
-def _day_label(moment: datetime, now: datetime) -> str:
-    days = (now.date() - timezone.localtime(moment).date()).days
-    if days <= 0:
-        return _("Today")
-    if days == 1:
-        return _("Yesterday")
-    if days <= 7:
-        return _("Previous 7 days")
-    return _("Previous 30 days") if timedelta(days) <= timedelta(30) else _("Older")
-
-
-@answers("GET")
-def archived(request: HttpRequest) -> HttpResponse:
-    """What was put away, newest first."""
-    rows = Conversation.objects.managed_by(request.user).filter(archived_at__isnull=False)
-    rows = rows.order_by("-archived_at")
-    if before := parse_datetime(request.GET.get("before", "") or "x"):
-        rows = rows.filter(archived_at__lt=before)
-    page = list(rows[: ARCHIVED_PAGE + 1])
-    context = {"conversations": page[:ARCHIVED_PAGE], "person": request.user}
-    if len(page) > ARCHIVED_PAGE:
-        mark = {"before": page[ARCHIVED_PAGE - 1].archived_at.isoformat()}
-        context["next_url"] = f"{reverse('archived')}?{urlencode(mark)}"
-    return render(request, "archived.html", context)
-
-
-@answers("GET")
-def message(request: HttpRequest, pk: UUID, message_pk: UUID) -> HttpResponse:
-    """One message: as the contract's JSON, or as its article."""
-    from conversations.views.answering import wants_json
-    from conversations.views.fragments import article_html
-    from conversations.views.presenting import as_json, shown
-    from django.http import JsonResponse
-
-    rows = Message.objects.visible_to(request.user).select_related("completion")
-    found = rows.filter(pk=message_pk, conversation=pk).first()
-    if found is None:
-        raise NotFound
-    if wants_json(request):
-        return JsonResponse(as_json(found, found.parts.order_by("index")))
-    return HttpResponse(article_html(shown([found.pk])[0]))

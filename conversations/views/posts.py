@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpResponse, JsonResponse
 from django.urls import reverse
 
 from conversations import process, turns
 from conversations.engine.frames import Introduced
 from conversations.models import Message, State
 from conversations.problems import Conflict, NotFound
-from conversations.views.answering import answers, limit_sends, uuid_or_none, wants_json
+from conversations.views.answering import (
+    PersonRequest,
+    answers,
+    limit_sends,
+    uuid_or_none,
+    wants_json,
+)
 from conversations.views.fragments import articles_html
 from conversations.views.pages import room
 from conversations.views.presenting import ShownMessage, present, shown, thread_of
 
 
 @answers("POST")
-def create(request: HttpRequest) -> HttpResponse:
+def create(request: PersonRequest) -> HttpResponse:
     """Begin a conversation with its first message."""
     limit_sends(request)
     turn = turns.start(
@@ -42,7 +48,7 @@ def create(request: HttpRequest) -> HttpResponse:
 
 
 @answers("POST")
-def send(request: HttpRequest, pk: UUID) -> HttpResponse:
+def send(request: PersonRequest, pk: UUID) -> HttpResponse:
     """Add a message and ask for a reply."""
     limit_sends(request)
     turn = turns.send(
@@ -59,7 +65,7 @@ def send(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @answers("POST")
-def retry(request: HttpRequest, pk: UUID, message_pk: UUID) -> HttpResponse:
+def retry(request: PersonRequest, pk: UUID, message_pk: UUID) -> HttpResponse:
     """Another reply beside this one."""
     limit_sends(request)
     _belongs(request, pk, message_pk)
@@ -74,7 +80,7 @@ def retry(request: HttpRequest, pk: UUID, message_pk: UUID) -> HttpResponse:
 
 
 @answers("POST")
-def edit(request: HttpRequest, pk: UUID, message_pk: UUID) -> HttpResponse:
+def edit(request: PersonRequest, pk: UUID, message_pk: UUID) -> HttpResponse:
     """Another wording of one's own message, with a reply of its own."""
     limit_sends(request)
     _belongs(request, pk, message_pk)
@@ -90,7 +96,7 @@ def edit(request: HttpRequest, pk: UUID, message_pk: UUID) -> HttpResponse:
 
 
 @answers("POST")
-def continue_(request: HttpRequest, pk: UUID, message_pk: UUID) -> HttpResponse:
+def continue_(request: PersonRequest, pk: UUID, message_pk: UUID) -> HttpResponse:
     """Let a reply that broke off go on."""
     limit_sends(request)
     _belongs(request, pk, message_pk)
@@ -106,7 +112,7 @@ def continue_(request: HttpRequest, pk: UUID, message_pk: UUID) -> HttpResponse:
 
 
 @answers("POST")
-def stop(request: HttpRequest, pk: UUID, message_pk: UUID) -> HttpResponse:
+def stop(request: PersonRequest, pk: UUID, message_pk: UUID) -> HttpResponse:
     """Stop the reply, wherever it is written."""
     _belongs(request, pk, message_pk)
     completion = turns.stop(user=request.user, message_id=message_pk)
@@ -126,14 +132,14 @@ def stop(request: HttpRequest, pk: UUID, message_pk: UUID) -> HttpResponse:
     return see(reverse("conversation", args=[pk]))
 
 
-def _belongs(request: HttpRequest, pk: UUID, message_pk: UUID) -> None:
+def _belongs(request: PersonRequest, pk: UUID, message_pk: UUID) -> None:
     """Both ids of an address have to fit together."""
     rows = Message.objects.visible_to(request.user)
     if not rows.filter(pk=message_pk, conversation=pk).exists():
         raise NotFound
 
 
-def _begun(request: HttpRequest, turn: turns.Turn, *, whole: bool = False) -> HttpResponse:
+def _begun(request: PersonRequest, turn: turns.Turn, *, whole: bool = False) -> HttpResponse:
     """Show what is new to others, start what was queued, and answer with the new turn."""
     if turn.created and process.is_watched(turn.conversation.pk):
         html = articles_html(_articles(turn))

@@ -22,7 +22,7 @@ class ShownMessage:
     """One message with everything that its article says: nothing that differs between viewers."""
 
     message: Message
-    body: SafeString = SafeString()
+    body: SafeString = field(default_factory=SafeString)
     facts: dict[str, str] = field(default_factory=dict)
     text: str = ""
     siblings: list[UUID] = field(default_factory=list)
@@ -53,6 +53,7 @@ class Thread:
 
     messages: list[ShownMessage]
     older_than: UUID | None = None
+    older_url: str = ""
 
     @property
     def is_running(self) -> bool:
@@ -83,7 +84,9 @@ def thread_of(
 def shown(ids: Iterable[UUID]) -> list[ShownMessage]:
     """These messages in this order; four queries however many there are."""
     messages = Message.objects.select_related(
-        "author", "completion__asked_by", "completion__stopped_by",
+        "author",
+        "completion__asked_by",
+        "completion__stopped_by",
         "completion__preset_version__preset",
     ).in_order(ids)
     parts = _parts(messages)
@@ -139,9 +142,7 @@ def _siblings(messages: list[Message]) -> defaultdict[UUID | None, list[UUID]]:
     parents = {message.parent_id for message in messages}
     rows = Message.objects.filter(parent__in=[parent for parent in parents if parent])
     if None in parents:
-        rows = rows | Message.objects.filter(
-            conversation=messages[0].conversation_id, parent=None
-        )
+        rows = rows | Message.objects.filter(conversation=messages[0].conversation_id, parent=None)
     for parent, pk in rows.order_by("sequence").values_list("parent_id", "pk"):
         found[parent].append(pk)
     return found

@@ -34,8 +34,8 @@ class StoredReader:
     async def snapshot(self, message: UUID) -> Snapshot | None:
         return self._fresh(message) or await database_sync_to_async(_snapshot)(message)
 
-    async def articles(self, messages: Iterable[UUID]) -> dict[UUID, str]:
-        return await database_sync_to_async(_articles)(list(messages))
+    async def articles(self, conversation: UUID, messages: Iterable[UUID]) -> dict[UUID, str]:
+        return await database_sync_to_async(_articles)(conversation, list(messages))
 
     async def after(self, conversation: UUID, sequence: int) -> dict[UUID, str]:
         return await database_sync_to_async(_after)(conversation, sequence)
@@ -67,19 +67,26 @@ def _of(message: Message) -> Snapshot:
     return Snapshot(message.pk, [(part.index, part.kind, part.text) for part in parts])
 
 
-def _articles(messages: list[UUID]) -> dict[UUID, str]:
-    return {message.pk: article_html(message) for message in shown(messages)}
+def _articles(conversation: UUID, messages: list[UUID]) -> dict[UUID, str]:
+    """A page can name any message: only those of the conversation that it may watch are shown."""
+    here = Message.objects.filter(conversation=conversation, pk__in=messages)
+    ids = set(here.values_list("pk", flat=True))
+    return {
+        message.pk: article_html(message) for message in shown(pk for pk in messages if pk in ids)
+    }
 
 
 def _after(conversation: UUID, sequence: int) -> dict[UUID, str]:
     rows = Message.objects.filter(conversation=conversation, sequence__gt=sequence)
     ids = list(rows.order_by("sequence").values_list("pk", flat=True)[:MOST_NEWER])
-    return _articles(ids) if ids else {}
+    return {message.pk: article_html(message) for message in shown(ids)}
 
 
 async def recheck(hub: Hub) -> None:
     """Close the sockets of those who signed out, were suspended or lost access."""
-    watching = [(room.conversation, viewer) for room in hub.rooms.values() for viewer in room.viewers]
+    watching = [
+        (room.conversation, viewer) for room in hub.rooms.values() for viewer in room.viewers
+    ]
     if not watching:
         return
     pairs = {(conversation, viewer.person) for conversation, viewer in watching}
@@ -98,12 +105,14 @@ def _standing(
     from django.contrib.sessions.models import Session
 
     active = set(
-        User.objects.filter(pk__in={person for _c, person in pairs}, is_active=True)
-        .values_list("pk", flat=True)
+        User.objects.filter(pk__in={person for _c, person in pairs}, is_active=True).values_list(
+            "pk", flat=True
+        )
     )
     owned = set(
-        Conversation.objects.filter(pk__in={c for c, _p in pairs}, deleted_at=None)
-        .values_list("pk", "owner")
+        Conversation.objects.filter(pk__in={c for c, _p in pairs}, deleted_at=None).values_list(
+            "pk", "owner"
+        )
     )
     allowed = {pair for pair in pairs if pair in owned and pair[1] in active}
     for conversation, person in pairs - allowed:

@@ -27,9 +27,14 @@ from conversations.rendering import RENDERER_VERSION, render
 
 BATCH = 5_000
 QUESTIONS = (
-    "How do we rotate the keys?", "Why is the nightly job slow?", "Plan the release, please.",
-    "What does this error mean?", "Name the new service.", "Explain Raft to a new colleague.",
-    "Write a query for the last order per customer.", "Shorten this text for the newsletter.",
+    "How do we rotate the keys?",
+    "Why is the nightly job slow?",
+    "Plan the release, please.",
+    "What does this error mean?",
+    "Name the new service.",
+    "Explain Raft to a new colleague.",
+    "Write a query for the last order per customer.",
+    "Shorten this text for the newsletter.",
 )
 ANSWER = """Here is a short way:
 
@@ -105,8 +110,11 @@ class _Rows:
         when = self.now - timedelta(minutes=37 * number)
         question = self.chance.choice(QUESTIONS)
         conversation = Conversation(
-            owner=owner, title=f"{question.rstrip('?.')} ({number + 1})", created_at=when,
-            active_at=when, last_sequence=messages,
+            owner=owner,
+            title=f"{question.rstrip('?.')} ({number + 1})",
+            created_at=when,
+            active_at=when,
+            last_sequence=messages,
         )
         self._keep(conversation)
         parent: Message | None = None
@@ -120,23 +128,39 @@ class _Rows:
     ) -> Message:
         if sequence % 2:
             message = Message(
-                conversation=conversation, parent=parent, author=conversation.owner,
-                role=Message.Role.USER, sequence=sequence, created_at=conversation.created_at,
+                conversation=conversation,
+                parent=parent,
+                author=conversation.owner,
+                role=Message.Role.USER,
+                sequence=sequence,
+                created_at=conversation.created_at,
             )
             self._keep(message, Part(message=message, text=question))
             return message
         pk = new_id()
         text, html = self.chance.choice(self.answers)
         completion = Completion(
-            conversation=conversation, lead_id=pk, asked_by=conversation.owner,
-            client_id=pk.hex, preset_version=self.version, state=State.DONE,
-            finish_reason="stop", created_at=conversation.created_at,
-            finished_at=conversation.created_at, prompt_tokens=20, completion_tokens=90,
+            conversation=conversation,
+            lead_id=pk,
+            asked_by=conversation.owner,
+            client_id=pk.hex,
+            preset_version=self.version,
+            state=State.DONE,
+            finish_reason="stop",
+            created_at=conversation.created_at,
+            finished_at=conversation.created_at,
+            prompt_tokens=20,
+            completion_tokens=90,
             usage_source="provider",
         )
         message = Message(
-            pk=pk, conversation=conversation, parent=parent, role=Message.Role.ASSISTANT,
-            sequence=sequence, completion=completion, created_at=conversation.created_at,
+            pk=pk,
+            conversation=conversation,
+            parent=parent,
+            role=Message.Role.ASSISTANT,
+            sequence=sequence,
+            completion=completion,
+            created_at=conversation.created_at,
         )
         part = Part(message=message, text=text, html=html, renderer_version=RENDERER_VERSION)
         self._keep(completion, message, part)

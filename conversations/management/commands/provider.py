@@ -32,7 +32,10 @@ class Command(BaseCommand):
         add.add_argument("--key-env", help="The environment variable that holds the key.")
         add.add_argument("--option", action="append", default=[], metavar="NAME=VALUE")
         add.add_argument(
-            "--model", action="append", default=[], metavar="ID[=IN/OUT]",
+            "--model",
+            action="append",
+            default=[],
+            metavar="ID[=IN/OUT]",
             help="A model, and what it costs in dollars per million tokens.",
         )
         check = actions.add_parser("check", help="Ask the provider for its models.")

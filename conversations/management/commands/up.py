@@ -16,6 +16,7 @@ from conversations.models import OneTimeLink, User
 from conversations.preparing import collect_static_files, first_provider, found_locally, migrate
 
 SETUP_MINUTES = 24 * 60
+ANYWHERE = ("0.0.0.0", "::")  # noqa: S104
 
 
 class Command(BaseCommand):
@@ -55,7 +56,7 @@ class Command(BaseCommand):
             raise CommandError(f"Can't listen on {host}: {trouble.strerror}.") from None
 
     def _ready(self, host: str, port: int) -> None:
-        shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
+        shown = "127.0.0.1" if host in ANYWHERE else host
         address = settings.SITE_URL or f"http://{f'[{shown}]' if ':' in shown else shown}:{port}"
         self._say(f"Parley is at {address}/ – Ctrl-C stops it.")
         threading.Thread(target=self._after_start, args=(address,), daemon=True).start()
@@ -65,8 +66,9 @@ class Command(BaseCommand):
         try:
             if not User.objects.filter(is_superuser=True, is_active=True).exists():
                 token = OneTimeLink.objects.issue(OneTimeLink.SETUP, minutes=SETUP_MINUTES)
-                self._say(f"Set up the first administrator (once, within a day): "
-                          f"{address}/setup/{token}/")
+                self._say(
+                    f"Set up the first administrator (once, within a day): {address}/setup/{token}/"
+                )
             for line in found_locally():
                 self._say(line)
         finally:
