@@ -74,6 +74,11 @@ function tell(state) {
   else quietTimer = setTimeout(() => (document.body.dataset.connection = now), QUIET_MS);
 }
 
+function found() {
+  lostAt = 0;
+  tell("open");
+}
+
 function lost() {
   lostAt ||= performance.now();
   tell("reconnecting");
@@ -97,8 +102,7 @@ document.addEventListener("htmx:wsConnecting", () => {
 
 document.addEventListener("htmx:wsOpen", () => {
   heardAt = performance.now();
-  lostAt = 0;
-  tell("open");
+  found();
   send({ have: have(), after: lastSequence() });
 });
 
@@ -111,6 +115,7 @@ document.addEventListener("htmx:wsError", lost);
 
 document.addEventListener("htmx:wsBeforeMessage", (event) => {
   heardAt = performance.now();
+  if (lostAt) found();
   const head = HEAD.exec(event.detail.message);
   mark = head?.[2] ? head : null;
   if (!head) return;
@@ -138,8 +143,7 @@ htmx.defineExtension("parley-live", {
 export function socketForRoom() {
   if (document.querySelector("[ws-connect]")) return;
   retire();
-  lostAt = 0;
-  tell("open");
+  found();
 }
 
 // A half-open socket says nothing; the server would have.
@@ -149,7 +153,7 @@ setInterval(() => {
   if (silent && socket?.readyState !== WebSocket.CONNECTING) reconnect();
 }, 5_000);
 
-addEventListener("online", () => !isUp() && reconnect());
+addEventListener("online", () => (isUp() ? found() : reconnect()));
 addEventListener("offline", () => conversationId() && lost());
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden && performance.now() - heardAt > SILENCE_MS) reconnect();

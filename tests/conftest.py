@@ -18,8 +18,10 @@ def processes_are_the_real_site():
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_left():
+def nothing_is_left(monkeypatch):
     """Each test begins with nothing counted, cached or running in this process."""
+    # As Django's own client does: a test's transaction must not lose its connection.
+    monkeypatch.setattr("channels.db.close_old_connections", lambda **_: None)
     cache.clear()
     consumers.open_sockets.clear()
     process.current = None

@@ -237,6 +237,11 @@ class Run:
         target = self.job.targets[0] if self.job.targets else None
         if target is None or not any(writer.characters for writer in self.writers):
             return
+        if not self.job.continues:
+            # All that is stored is what that call wrote; of a continued reply nobody knows where
+            # it began, and the text counts as part of the request.
+            for part in (part for writer in self.writers for part in writer.parts):
+                part.resumed = 0
         call = store.CallResult(self.job.call, Call.Kind.FIRST, target, timezone.now())
         call.first_token_ms = 0
         self._estimate(call)
