@@ -1,6 +1,6 @@
 // Entry: listens once for the whole page and hands on, by `data-do`, by key, and by what htmx brings.
 
-import { byId, deeds } from "./dom.js";
+import { byId, changed, deeds, titleChanged } from "./dom.js";
 import { addCodeTools } from "./code.js";
 import { openComposer, refresh, stop } from "./composer.js";
 import { saveDraft } from "./draft.js";
@@ -8,7 +8,6 @@ import { socketForRoom } from "./live.js";
 import { dress, dressAll, partCame, stateCame } from "./message.js";
 import "./menus.js";
 import { sentence } from "./net.js";
-import { titleChanged } from "./rename.js";
 import { openThread } from "./scroll.js";
 import { markRunning, markTheme, refreshList, roomChanged } from "./sidebar.js";
 import { speak } from "./speak.js";
@@ -38,10 +37,16 @@ document.addEventListener("htmx:load", ({ target }) => {
     speak(target);
   } else if (target.classList.contains("part")) partCame(target);
   else if (id.endsWith("-state")) stateCame(target);
-  else if (target.classList.contains("message")) dress(target);
+  else if (target.classList.contains("message")) articleCame(target);
   else if (id === "room") openRoom();
   else if (id === "title") titleChanged();
 });
+
+/** A whole article took the place of the one shown: its state may be another. */
+function articleCame(article) {
+  dress(article);
+  changed();
+}
 
 document.addEventListener("htmx:beforeSwap", ({ detail }) => {
   if (detail.target.id !== "main" || detail.isError) return;

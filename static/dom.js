@@ -73,3 +73,9 @@ export const articleOf = (element) => element.closest(".message");
 
 /** Tell everybody that messages came, went or changed their state. */
 export const changed = () => document.dispatchEvent(new CustomEvent("parley:changed"));
+
+/** The browser's own title follows the conversation's. */
+export function titleChanged() {
+  const head = byId("title");
+  document.title = head ? `${head.textContent.trim()} · Parley` : byId("room").dataset.title;
+}

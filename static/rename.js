@@ -1,6 +1,6 @@
 // Renaming in place: Enter saves, Esc cancels; a title that changed meanwhile is shown instead.
 
-import { address, byId, conversationId, copyOf, deeds, word } from "./dom.js";
+import { address, byId, conversationId, copyOf, titleChanged, word } from "./dom.js";
 import { post } from "./net.js";
 import { toast } from "./toast.js";
 
@@ -16,6 +16,7 @@ export function rename({ id, version, replaces }) {
   field.value = before;
   conceal(replaces, true);
   replaces.after(form);
+  field.focus();
   field.select();
 
   const close = (focus) => {
@@ -26,6 +27,7 @@ export function rename({ id, version, replaces }) {
     if (focus) (replaces.matches("a") ? replaces : byId("text"))?.focus({ preventScroll: true });
   };
   const save = async (focus) => {
+    if (done) return;
     const title = field.value.trim();
     close(focus);
     if (!title || title === before) return;
@@ -76,19 +78,3 @@ function show(id, title, version) {
   if (version) head.dataset.version = version;
   titleChanged();
 }
-
-/** The browser's own title follows the conversation's. */
-export function titleChanged() {
-  const room = byId("room");
-  const head = byId("title");
-  document.title = head ? `${head.textContent.trim()} · Parley` : room.dataset.title;
-}
-
-deeds.rename = () => {
-  const head = byId("title");
-  rename({ id: conversationId(), version: head.dataset.version, replaces: head });
-};
-
-document.addEventListener("click", ({ target }) => {
-  if (target.matches?.("[data-can-rename] > #title")) deeds.rename();
-});

@@ -7,6 +7,7 @@ it. Only a stop, a deadline, a lost claim or the process's shutdown does.
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import Callable
 from contextlib import aclosing
@@ -35,7 +36,9 @@ from conversations.providers.base import (
     Text,
     Usage,
 )
-from conversations.providers.errors import ProviderError, retry_delay
+from conversations.providers.errors import NotFound, ProviderError, retry_delay
+
+log = logging.getLogger(__name__)
 
 MOST_CHARACTERS = 2_000_000
 MOST_TRIES = 3
@@ -104,6 +107,7 @@ class Run:
 
     async def _outcome(self) -> store.Outcome:
         """Stream to the end, whatever end that is."""
+        code = ""
         try:
             if self.ending is None:
                 self._streaming = asyncio.create_task(self._converse())
@@ -114,10 +118,13 @@ class Run:
         except ProviderError as trouble:
             cut = trouble.code == "stream_truncated"
             state, error = State.INTERRUPTED if cut else State.FAILED, trouble
+        except Exception:
+            log.exception("completion failed", extra={"completion": str(self.job.completion)})
+            state, error, code = State.FAILED, None, "internal"
         return store.Outcome(
             state=state,
             finish_reason=self.finish_reason,
-            error_code=error.code if error else "",
+            error_code=error.code if error else code,
             error_detail=error.detail[:2000] if error else "",
             generation_ms=self._generation_ms(),
         )
@@ -129,6 +136,8 @@ class Run:
 
     async def _converse(self) -> None:
         """Call the first model that answers; before the first token others may take over."""
+        if not self.job.targets:
+            raise NotFound("the preset has no model any more")
         kind = Call.Kind.FIRST
         for position, target in enumerate(self.job.targets):
             try:

@@ -337,7 +337,8 @@ def fail_unclaimed() -> list[tuple[UUID, list[UUID], dict[str, str]]]:
             continue
         Reservation.objects.filter(completion=completion).delete()
         replies = list(completion.replies.values_list("pk", flat=True))
-        ended.append((completion.conversation_id, replies, rows.get().facts()))
+        completion.refresh_from_db()
+        ended.append((completion.conversation_id, replies, completion.facts()))
     return ended
 
 

@@ -19,6 +19,8 @@ MOST_HTML = 8 * 1024 * 1024
 
 BROKEN = re.compile("[\0\ud800-\udfff]")
 EXTENSIONS = "table strikethrough tasklist autolink footnotes math_dollars math_latex math_code"
+NOTE = re.compile(r"( {0,3}\[\^)([^\]\s]+)\]:")
+FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 DELIMITERS = " \t>-+*|:0123456789.)"
 
 
@@ -78,10 +80,31 @@ def parse(text: str, most_scanning: int = MOST_SCANNING) -> str:
     if _formula_starts(text) * len(text) > most_scanning:
         slow.append("math_latex")
     options = _extensions(*slow) if slow else ALL
+    if text.count("[^") > 3:
+        text = _first_notes(text)
     html = comrak.render_markdown(text, options, PARSING, RENDERING)
     if len(html) > MOST_HTML:
         raise TooMuch
     return html
+
+
+def _first_notes(text: str) -> str:
+    """Of several definitions of a footnote let the first count, which comrak can't by itself.
+
+    The later ones get names that nothing refers to, and so don't show.
+    """
+    seen: set[str] = set()
+    lines, fence = text.split("\n"), ""
+    for at, line in enumerate(lines):
+        mark = FENCE.match(line)
+        if mark and (not fence or mark[1].startswith(fence)):
+            fence = "" if fence else mark[1]
+        note = None if fence else NOTE.match(line)
+        if note and note[2].casefold() in seen:
+            lines[at] = f"{note[1]}{note[2]} {at}]:{line[note.end() :]}"
+        elif note:
+            seen.add(note[2].casefold())
+    return "\n".join(lines)
 
 
 def _is_wide(text: str) -> bool:

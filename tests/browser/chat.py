@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.site import answer_to
+from tests.browser.site import STAND_IN, answer_to
 
 # A machine that does a lot at once is slow, not wrong.
 SECONDS = 15
@@ -53,6 +53,12 @@ class Chat:
     def says(self, text: str) -> None:
         self.box.fill(text)
         self.box.press("Enter")
+
+    def begins(self, text: str, preset: str = STAND_IN) -> Chat:
+        """Open a new conversation with this message."""
+        self.opens().takes(preset)
+        self.says(text)
+        return self
 
     def takes(self, preset: str) -> None:
         """Choose a preset in the head."""

@@ -9,7 +9,7 @@ from tests.browser.site import answer_to, held
 def test_the_answer_grows_to_exactly_what_the_provider_says(chat, alice):
     question = "Tell me [[tokens=90 delay=15 text=prose]]"
     words = answer_to(question).split()
-    chat.opens().says(question)
+    chat.begins(question)
     expect(chat.answer).to_contain_text(" ".join(words[:5]), use_inner_text=True)
     chat.is_done("running")
     expect(chat.stop).to_be_visible()
@@ -20,7 +20,7 @@ def test_the_answer_grows_to_exactly_what_the_provider_says(chat, alice):
 
 
 def test_a_finished_reply_shows_its_figures(chat):
-    chat.opens().says("Tell me [[tokens=30 delay=5 first=20]]")
+    chat.begins("Tell me [[tokens=30 delay=5 first=20]]")
     chat.is_done()
     expect(chat.reply.locator(".figures")).to_contain_text("30 tokens")
     expect(chat.reply.locator(".figures")).to_contain_text("tokens/s")
@@ -28,7 +28,7 @@ def test_a_finished_reply_shows_its_figures(chat):
 
 
 def test_stopping_before_the_first_token_ends_the_reply(chat, alice):
-    chat.opens().says("Wait [[tokens=10 first=60000]]")
+    chat.begins("Wait [[tokens=10 first=60000]]")
     expect(chat.reply.locator(".waiting")).to_be_visible()
     chat.stop.click()
     chat.is_done("stopped")
@@ -40,7 +40,7 @@ def test_stopping_before_the_first_token_ends_the_reply(chat, alice):
 def test_stopping_midway_keeps_the_text_so_far(chat, stand_in):
     question, name = held(tokens=40)
     half = " ".join(answer_to(question).split()[:20])
-    chat.opens().says(question)
+    chat.begins(question)
     chat.has_text(half)
     chat.stop.click()
     chat.is_done("stopped")
@@ -55,7 +55,7 @@ def test_stopping_midway_keeps_the_text_so_far(chat, stand_in):
 def test_a_reload_in_the_middle_loses_nothing_and_goes_on_by_itself(chat, stand_in):
     question, name = held(tokens=60, text="prose")
     half = " ".join(answer_to(question).split()[:30])
-    chat.opens().says(question)
+    chat.begins(question)
     chat.has_text(half)
     chat.reloads()
     chat.is_done("running")
@@ -67,7 +67,7 @@ def test_a_reload_in_the_middle_loses_nothing_and_goes_on_by_itself(chat, stand_
 
 def test_reloads_while_tokens_come_end_at_exactly_the_expected_text(chat):
     question = "Tell me [[tokens=120 delay=15 text=markdown]]"
-    chat.opens().says(question)
+    chat.begins(question)
     for heading in ("Section 1", "row 1"):
         expect(chat.answer).to_contain_text(heading)
         chat.reloads()
@@ -80,7 +80,7 @@ def test_reloads_while_tokens_come_end_at_exactly_the_expected_text(chat):
 def test_a_message_sent_while_a_reply_runs_waits_for_it(chat, stand_in):
     first, name = held(tokens=10)
     second = "And then [[tokens=12 seed=5]]"
-    chat.opens().says(first)
+    chat.begins(first)
     chat.has_text(" ".join(answer_to(first).split()[:5]))
     chat.says(second)
     chat.shows(said=2, replies=2)
@@ -96,7 +96,7 @@ def test_a_message_sent_while_a_reply_runs_waits_for_it(chat, stand_in):
 def test_reasoning_is_folded_and_tells_how_long_it_took(chat):
     question = "Think [[tokens=20 reasoning=30 delay=40]]"
     thoughts = " ".join(expected_reasoning(question).split())
-    chat.opens().says(question)
+    chat.begins(question)
     fold = chat.reply.locator("details.part--reasoning")
     expect(fold.locator("summary")).to_have_text("Thinking…")
     chat.has_answer(question)

@@ -118,3 +118,11 @@ def test_code_colours_stand_out_in_both_themes() -> None:
         found = re.findall(r"oklch\(([^)]*)\)", colours)
         assert len(found) == 13
         assert min(contrast(colour, background) for colour in found) >= 4.5
+
+
+def test_of_two_definitions_of_a_footnote_the_first_counts() -> None:
+    html = render("A[^n].\n\n[^n]: one\n\nB[^n].\n\n[^n]: two\n\n```\n[^n]: code\n```\n\nend", "p")
+    assert html.endswith("</li></ol></section>")
+    assert "two" not in html
+    assert "[^n]: code" in html
+    assert html.index("end</p>") < html.index("<section")
