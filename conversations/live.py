@@ -62,12 +62,17 @@ def replacing(article: str) -> str:
 
 
 class Viewer:
-    """One open page; `send` and `close` are its socket's."""
+    """One open page; `send` and `close` are its socket's.
 
-    def __init__(self, person: UUID, session: str, socket: Any) -> None:
+    One that `waits` hears nothing until it has said what it shows: a patch for those who have more
+    would not fit what it has.
+    """
+
+    def __init__(self, person: UUID, session: str, socket: Any, *, waits: bool = False) -> None:
         self.person = person
         self.session = session
         self.socket = socket
+        self.waits = waits
         self.acknowledges = False
         self.closed = False
         self._unacknowledged: deque[tuple[int, int, float]] = deque()
@@ -233,6 +238,7 @@ class Hub:
             articles = await self._reader.articles(conversation, lost)
             ended.update(dict.fromkeys(lost, "") | articles)
         # From here to the sending nothing is awaited, so no frame can come in between.
+        viewer.waits = False
         if newer:
             self._send(room, "".join(self._unheard(newer)), [viewer])
         for message, article in ended.items():
@@ -373,8 +379,9 @@ class Hub:
             html = self._by_http(room, html)
             mark = ""
         room.sequence += 1
-        targets = list(room.viewers) if viewers is None else viewers
-        self._outbox.append((targets, room.sequence, f"<!--{room.sequence}{mark}-->{html}"))
+        if viewers is None:
+            viewers = [viewer for viewer in room.viewers if not viewer.waits]
+        self._outbox.append((viewers, room.sequence, f"<!--{room.sequence}{mark}-->{html}"))
         self._wake.set()
 
     async def _pump_forever(self) -> None:

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from django.apps import apps
 from django.conf import settings
@@ -18,6 +19,9 @@ from django.utils import timezone
 
 from conversations.models import Kind, Provider
 from conversations.offering import offer_models
+
+if TYPE_CHECKING:
+    from conversations.providers.discovery import LocalServer
 
 MIGRATION_LOCK = 7_202_611
 DEMO = "demo"
@@ -118,20 +122,21 @@ def first_provider() -> bool:
     return True
 
 
-def found_locally() -> list[str]:
-    """Servers on this machine that could be added, as lines that say how."""
-    if not settings.SITE_IS_LOCAL:
+def found_locally() -> list[LocalServer]:
+    """Model servers on this machine that aren't providers yet."""
+    if not (settings.SITE_IS_LOCAL and settings.PRIVATE_PROVIDERS):
         return []
     from conversations.providers.discovery import find_local
 
     known = set(Provider.objects.values_list("base_url", flat=True))
-    lines = []
-    for found in asyncio.run(find_local()):
-        if found.base_url not in known:
-            models = " ".join(f"--model {model}" for model in found.models[:5])
-            lines.append(
-                f"Found {found.name} on this machine. Add it in the administration, or with: "
-                f"python3 manage.py provider add {found.name} --kind openai_compatible "
-                f"--base-url {found.base_url} {models}".rstrip()
-            )
-    return lines
+    return [found for found in asyncio.run(find_local()) if found.base_url not in known]
+
+
+def how_to_add(found: LocalServer) -> str:
+    """The line that tells an administrator what was found, and how to add it."""
+    models = " ".join(f"--model {model}" for model in found.models[:5])
+    return (
+        f"Found {found.name} on this machine. Add it in the administration, or with: "
+        f'python3 manage.py provider add "{found.name}" --kind openai_compatible '
+        f"--base-url {found.base_url} {models}".rstrip()
+    )

@@ -4,7 +4,7 @@ import { address, articleOf, articles, byId, conversationId, copyOf, deeds, newI
 import { copyText } from "./code.js";
 import { go, post, readJson } from "./net.js";
 import { followEnd, keepPlace } from "./scroll.js";
-import { toast } from "./toast.js";
+import { toast } from "./tell.js";
 import { expectBranch, takeAnswer, takeAnew } from "./turns.js";
 
 const at = (name, article) => address(name, conversationId(), article.dataset.id);

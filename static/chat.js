@@ -10,8 +10,7 @@ import "./menus.js";
 import { sentence } from "./net.js";
 import { openThread } from "./scroll.js";
 import { markRunning, markTheme, refreshList, roomChanged } from "./sidebar.js";
-import { speak } from "./speak.js";
-import { toast } from "./toast.js";
+import { speak, toast } from "./tell.js";
 
 function openRoom() {
   dressAll();

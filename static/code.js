@@ -1,7 +1,7 @@
 // Copy and wrap on code blocks that are closed, and copying in general.
 
 import { copyOf, deeds, word } from "./dom.js";
-import { toast } from "./toast.js";
+import { toast } from "./tell.js";
 
 const SHOWN_MS = 1600;
 const faces = new WeakMap();

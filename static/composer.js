@@ -5,7 +5,7 @@ import { draft, dropDraft, keepDraft, saveDraft } from "./draft.js";
 import { editLastOwn } from "./actions.js";
 import { go, post, sentence } from "./net.js";
 import { followEnd } from "./scroll.js";
-import { toast } from "./toast.js";
+import { toast } from "./tell.js";
 import { takeAnswer } from "./turns.js";
 
 const composer = () => byId("composer");

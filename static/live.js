@@ -3,7 +3,7 @@
 
 import { address, byId, conversationId, openReplies, word } from "./dom.js";
 import { read, readJson } from "./net.js";
-import { toast } from "./toast.js";
+import { toast } from "./tell.js";
 import { lastSequence, sift, takeAnew } from "./turns.js";
 
 const GONE = 4404;

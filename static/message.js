@@ -3,7 +3,7 @@
 
 import { articleOf, articles, byId, changed, copyOf, isOpen, word } from "./dom.js";
 import { addCodeTools } from "./code.js";
-import { say } from "./speak.js";
+import { say } from "./tell.js";
 
 const FACTS = ["state", "error", "finish", "stoppedBy", "tokens", "cost", "first", "speed"];
 const begun = new WeakMap();

@@ -2,7 +2,7 @@
 
 import { address, byId, conversationId, copyOf, titleChanged, word } from "./dom.js";
 import { post } from "./net.js";
-import { toast } from "./toast.js";
+import { toast } from "./tell.js";
 
 /** Put a field in the place of the element `replaces` until the title is saved or left. */
 export function rename({ id, version, replaces }) {

@@ -3,7 +3,8 @@
 import { address, byId, conversationId, deeds, isPhone, openReplies, store, word } from "./dom.js";
 import { menuOpener } from "./menus.js";
 import { go, post, read } from "./net.js";
-import { toast } from "./toast.js";
+import { rename } from "./rename.js";
+import { toast } from "./tell.js";
 
 const REFRESH_MS = 10_000;
 const root = document.documentElement;
@@ -127,9 +128,6 @@ deeds.archive = () => archive(conversationId());
 deeds.delete = () => erase(conversationId());
 deeds["row-archive"] = () => archive(openerRow().dataset.id);
 deeds["row-delete"] = () => erase(openerRow().dataset.id);
-
-// Seldom wanted, so it is read when it is.
-const rename = async (what) => (await import("./rename.js")).rename(what);
 
 deeds.rename = () => {
   const head = byId("title");

@@ -7,12 +7,17 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextareaWidget
 
-from conversations.models import LanguageModel, Price, Provider
+from conversations.models import Kind, LanguageModel, Price, Provider
 from conversations.offering import offer_models
+from conversations.preparing import found_locally
+from conversations.providers.discovery import LocalServer
 
 
 class ProviderForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -83,6 +88,13 @@ class ProviderAdmin(ModelAdmin):
         (_("More"), {"classes": ("collapse",), "fields": ("options",)}),
     )
 
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """The list, with what runs on this machine offered above it."""
+        if request.method == "GET" and self.has_add_permission(request):
+            for found in found_locally():
+                messages.info(request, _offer(found))
+        return super().changelist_view(request, extra_context)
+
     @admin.display(description=_("key"))
     def key_hint(self, provider: Provider) -> str:
         return provider.key.hint if provider.key else "–"
@@ -94,6 +106,26 @@ class ProviderAdmin(ModelAdmin):
         if presets:
             names_shown = ", ".join(preset.name for preset in presets)
             messages.success(request, _("Presets to talk to: %s") % names_shown)
+
+
+def _offer(found: LocalServer) -> str:
+    """What was found, and a link to the form with everything filled in."""
+    query = urlencode(
+        {
+            "name": found.name,
+            "kind": Kind.OPENAI_COMPATIBLE.value,
+            "base_url": found.base_url,
+            "new_models": "\n".join(found.models),
+        }
+    )
+    return format_html(
+        '{} <a href="{}?{}">{}</a>',
+        _("%(name)s answers on this machine, with %(count)d models.")
+        % {"name": found.name, "count": len(found.models)},
+        reverse("admin:conversations_provider_add"),
+        query,
+        _("Add it"),
+    )
 
 
 class PriceInline(TabularInline):

@@ -34,7 +34,7 @@ QUESTIONS = (
     "Regex for invoice numbers",
     "Why is the nightly job slow?",
     "Réponse au client de Lyon",
-    "Show me a table, code and mathematics",
+    "Compare the planets in a table, then show some mathematics",
 )
 PERSON = (
     "from conversations.models import User; User.objects.create_superuser("
@@ -67,7 +67,7 @@ def talk(page: Page, address: str) -> None:
     """A few conversations, the last one with something of everything."""
     for question in QUESTIONS:
         page.goto(f"{address}/")
-        page.locator("#text").fill(f"{question}, fast")
+        page.locator("#text").fill(question)
         page.keyboard.press("Enter")
         expect(page.locator('article[data-state="done"]')).to_be_visible(timeout=60_000)
 
@@ -96,8 +96,8 @@ def main() -> None:
             page = browser.new_page(device_scale_factor=1)
             page.goto(link)
             talk(page, address)
-            take(page, "chat-light", 1280, 860, "light")
-            take(page, "chat-dark", 1280, 860, "dark")
+            take(page, "chat-light", 1280, 980, "light")
+            take(page, "chat-dark", 1280, 980, "dark")
             take(page, "chat-phone", 390, 844, "light")
             browser.close()
 

@@ -13,7 +13,13 @@ from django.db import connection
 
 from chatsite.server import ParleyServer, PortTaken, check_port
 from conversations.models import OneTimeLink, User
-from conversations.preparing import collect_static_files, first_provider, found_locally, migrate
+from conversations.preparing import (
+    collect_static_files,
+    first_provider,
+    found_locally,
+    how_to_add,
+    migrate,
+)
 
 SETUP_MINUTES = 24 * 60
 ANYWHERE = ("0.0.0.0", "::")  # noqa: S104
@@ -69,8 +75,8 @@ class Command(BaseCommand):
                 self._say(
                     f"Set up the first administrator (once, within a day): {address}/setup/{token}/"
                 )
-            for line in found_locally():
-                self._say(line)
+            for found in found_locally():
+                self._say(how_to_add(found))
         finally:
             connection.close()
 

@@ -1,8 +1,11 @@
-// A short word at the foot of the page, with Undo where something can be undone.
+// What a person is told in passing: a toast, with Undo where something can be undone; and finished
+// blocks, not each token, for those who hear the page.
 
 import { byId, copyOf, deeds } from "./dom.js";
 
 const SECONDS = 10;
+const LONGEST = 1_500;
+const KEPT_MS = 20_000;
 const undos = new WeakMap();
 
 /** Show `text`; `undo`, if given, runs when the person takes it back in time. */
@@ -18,6 +21,7 @@ export function toast(text, undo = null) {
 function leaveLater(box) {
   let timer = 0;
   const wait = () => {
+    clearTimeout(timer);
     timer = setTimeout(() => box.remove(), SECONDS * 1000);
   };
   const hold = () => clearTimeout(timer);
@@ -35,3 +39,14 @@ deeds.undo = (button) => {
   box.remove();
   undos.get(box)?.();
 };
+
+/** Say the text of a block that can no longer change. */
+export const speak = (block) => say(block.textContent.slice(0, LONGEST).trim());
+
+export function say(text) {
+  if (!text) return;
+  const line = document.createElement("p");
+  line.textContent = text;
+  byId("spoken").append(line);
+  setTimeout(() => line.remove(), KEPT_MS);
+}
