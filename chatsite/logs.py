@@ -1,18 +1,18 @@
-"""Logs: one line per event, structured, and nothing secret in it."""
+"""Logs: one line per event as `key=value`, and nothing secret in it."""
 
 from __future__ import annotations
 
+import json
 import logging
 import re
-from typing import Any
-
-import structlog
+import time
 
 # What a key looks like: after its header's name, or in the shapes that providers give out.
 SECRETS = re.compile(
     r"(?i)(bearer\s+|authorization['\":=\s]+|api[-_]?key['\":=\s]+|cookie['\":=\s]+)[^\s'\",]+"
-    r"|\b(sk|pk|rk|gsk|xai|hf)[-_][A-Za-z0-9_\-]{12,}"
+    r"|\b(?:sk|pk|rk|gsk|xai|hf)[-_][A-Za-z0-9_\-]{12,}"
 )
+STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "request"}
 
 
 def redact(text: str) -> str:
@@ -20,37 +20,26 @@ def redact(text: str) -> str:
     return SECRETS.sub(lambda match: f"{match.group(1) or ''}…", text)
 
 
-class Redact(logging.Filter):
-    """Takes keys and cookies out of every record before it is written."""
+class Lines(logging.Formatter):
+    """`time level logger event key=value …`, a traceback in the same line, secrets taken out."""
 
-    def filter(self, record: logging.LogRecord) -> bool:
-        message = record.getMessage()
-        clean = redact(message)
-        if clean != message:
-            record.msg, record.args = clean, ()
-        return True
+    converter = time.gmtime
+    default_time_format = "%Y-%m-%dT%H:%M:%S"
+    default_msec_format = "%s.%03dZ"
 
-
-def formatter() -> logging.Formatter:
-    """Lines as `time level event key=value …`, for our own loggers and everybody else's."""
-    shared: list[Any] = [
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
-    return structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=shared,
-        processors=[
-            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.format_exc_info,
-            _redact_event,
-            structlog.processors.LogfmtRenderer(
-                key_order=["timestamp", "level", "logger", "event"], drop_missing=True
-            ),
-        ],
-    )
+    def format(self, record: logging.LogRecord) -> str:
+        facts = {
+            "time": self.formatTime(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "event": record.getMessage(),
+            **{key: fact for key, fact in vars(record).items() if key not in STANDARD},
+        }
+        if record.exc_info:
+            facts["exception"] = self.formatException(record.exc_info)
+        return redact(" ".join(f"{key}={_quoted(str(fact))}" for key, fact in facts.items()))
 
 
-def _redact_event(logger: Any, name: str, event: Any) -> Any:
-    """Takes secrets out of values and tracebacks too."""
-    return {key: redact(value) if isinstance(value, str) else value for key, value in event.items()}
+def _quoted(text: str) -> str:
+    plain = text and text.isprintable() and not set(text) & set(' "=')
+    return text if plain else json.dumps(text, ensure_ascii=False)

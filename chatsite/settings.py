@@ -78,7 +78,6 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "allauth",
     "allauth.account",
-    "allauth.mfa",
     "channels",
     "csp",
     "django_htmx",
@@ -248,11 +247,8 @@ SILENCED_SYSTEM_CHECKS: list[str] = []
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"redact": {"()": "chatsite.logs.Redact"}},
-    "formatters": {"plain": {"()": "chatsite.logs.formatter"}},
-    "handlers": {
-        "stderr": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["redact"]}
-    },
+    "formatters": {"lines": {"()": "chatsite.logs.Lines"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines"}},
     "root": {"handlers": ["stderr"], "level": env.str("PARLEY_LOG_LEVEL", default="WARNING")},
     "loggers": {"django.server": {"level": "WARNING", "propagate": True}},
 }

@@ -54,7 +54,9 @@ class ConversationSocket(AsyncWebsocketConsumer):
             await self.accept()
             await self.close(code=NOT_FOUND if hub else TRY_AGAIN_LATER)
             return
-        viewer = Viewer(user.pk, session_key(self.scope.get("session")), self)
+        # A page of ours will tell what it shows before it takes anything; others just listen.
+        waits = self.scope["query_string"] == b"have"
+        viewer = Viewer(user.pk, session_key(self.scope.get("session")), self, waits=waits)
         allowed = await database_sync_to_async(may_watch)(viewer, self.conversation)
         await self.accept()
         if not allowed or open_sockets.get(user.pk, 0) >= settings.SOCKETS_PER_PERSON:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
@@ -17,7 +17,9 @@ from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextareaWidget
 from conversations.models import Kind, LanguageModel, Price, Provider
 from conversations.offering import offer_models
 from conversations.preparing import found_locally
-from conversations.providers.discovery import LocalServer
+
+if TYPE_CHECKING:
+    from conversations.providers.discovery import LocalServer
 
 
 class ProviderForm(forms.ModelForm):  # type: ignore[type-arg]
