@@ -23,7 +23,7 @@ def redact(text: str) -> str:
 class Lines(logging.Formatter):
     """`time level logger event key=value …`, a traceback in the same line, secrets taken out."""
 
-    converter = time.gmtime
+    converter = time.gmtime  # type: ignore[assignment]
     default_time_format = "%Y-%m-%dT%H:%M:%S"
     default_msec_format = "%s.%03dZ"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.site import STAND_IN, answer_to
@@ -9,6 +11,7 @@ from tests.browser.site import STAND_IN, answer_to
 # A machine that does a lot at once is slow, not wrong.
 SECONDS = 15
 expect.set_options(timeout=SECONDS * 1000)
+GROWING_ID = re.compile(r' id="m-[0-9a-f]{32}-\d+-c\d+"')
 
 
 class Chat:
@@ -85,6 +88,11 @@ class Chat:
     def has_text(self, text: str) -> None:
         """The last reply shows this and nothing else."""
         expect(self.answer).to_have_text(text, use_inner_text=True)
+
+    @property
+    def markup(self) -> str:
+        """The last answer's, without the names that help it grow."""
+        return GROWING_ID.sub("", self.answer.inner_html())
 
     def has_answer(self, question: str) -> None:
         """The last reply shows, whole and once, what the stand-in says to the question."""

@@ -72,9 +72,9 @@ def test_reloads_while_tokens_come_end_at_exactly_the_expected_text(chat):
         expect(chat.answer).to_contain_text(heading)
         chat.reloads()
     chat.is_done()
-    whole = chat.answer.inner_html()
+    grown = chat.markup
     chat.reloads()
-    assert chat.answer.inner_html() == whole
+    assert chat.markup == grown
 
 
 def test_a_message_sent_while_a_reply_runs_waits_for_it(chat, stand_in):
