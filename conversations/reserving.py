@@ -12,15 +12,12 @@ from conversations.models import (
     LanguageModel,
     Message,
     Part,
-    Price,
     Reservation,
-    cost_nanos,
+    worst_case_nanos,
 )
 from conversations.models.base import new_id
 
-# What the request holds beside the texts, generously: names of fields, roles, parameters.
-ENVELOPE_BYTES = 2_000
-ENVELOPE_BYTES_PER_MESSAGE = 64
+IDS_AT_ONCE = 500
 
 
 class ByteLength(Func):
@@ -35,28 +32,22 @@ class ByteLength(Func):
 
 
 def reserve(completion: Completion, model: LanguageModel, *, path_to: UUID) -> Reservation:
-    """Hold the worst case of the completion's next call: an upper bound, never an estimate.
-
-    A token is at least one byte of UTF-8, so the request's bytes bound its tokens. Without a price
-    or a limit on the answer there is no bound, and the amount is null.
-    """
-    price = model.price_at()
+    """Hold the worst case of the completion's first call."""
     return Reservation.objects.create(
-        completion=completion,
-        call_id=new_id(),
-        amount_nanos=None if price is None else _worst_case(completion, price, path_to),
+        completion=completion, call_id=new_id(), amount_nanos=_bound(completion, model, path_to)
     )
 
 
-def _worst_case(completion: Completion, price: Price, path_to: UUID) -> int | None:
+def _bound(completion: Completion, model: LanguageModel, path_to: UUID) -> int | None:
+    """Null where there is no price or no limit, before anything is read."""
+    price = model.price_at()
     most = completion.parameters.get("max_tokens")
-    if not most:
+    if price is None or not most:
         return None
     ids = Message.objects.path_to(path_to)
-    texts = 0
-    for start in range(0, len(ids), 500):
-        parts = Part.objects.filter(message__in=ids[start : start + 500])
-        texts += parts.aggregate(total=Sum(ByteLength(F("text"))))["total"] or 0
-    envelope = ENVELOPE_BYTES + ENVELOPE_BYTES_PER_MESSAGE * (len(ids) + 1)
-    system = len(completion.preset_version.system_text.encode())
-    return cost_nanos(price, texts + envelope + system, most * completion.parameters.get("n", 1))
+    text_bytes = len(completion.preset_version.system_text.encode())
+    for start in range(0, len(ids), IDS_AT_ONCE):
+        parts = Part.objects.filter(message__in=ids[start : start + IDS_AT_ONCE])
+        text_bytes += parts.aggregate(total=Sum(ByteLength(F("text"))))["total"] or 0
+    choices = completion.parameters.get("n", 1)
+    return worst_case_nanos(price, text_bytes, len(ids) + 1, most * choices)

@@ -164,7 +164,7 @@ class Run:
 
     async def _call(self, target: store.Target, kind: str) -> None:
         """One call to the provider, recorded however it ends."""
-        call = store.CallResult(self._call_id(), kind, target, timezone.now())
+        call = store.CallResult(await self._reserved(target), kind, target, timezone.now())
         self.calls.append(call)
         began = self.around.pace.now()
         try:
@@ -180,9 +180,13 @@ class Run:
         finally:
             self._estimate(call)
 
-    def _call_id(self) -> UUID:
-        """The reserved call's id for the first, a new one for each further."""
-        return new_id() if self.calls else self.job.call
+    async def _reserved(self, target: store.Target) -> UUID:
+        """The id of the next call, its worst case held: the first one's is since the send."""
+        if not self.calls:
+            return self.job.call
+        call = new_id()
+        await database_sync_to_async(store.reserve_call)(self.job, call, target)
+        return call
 
     def _request(self, target: store.Target) -> ChatRequest:
         messages = [ChatMessage(role, text) for role, text in self.job.history]

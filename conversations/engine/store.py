@@ -30,6 +30,7 @@ from conversations.models import (
     State,
     cost_nanos,
     nanos_of,
+    worst_case_nanos,
 )
 from conversations.models.base import new_id
 from conversations.models.completions import LEASE
@@ -240,6 +241,19 @@ def _job(
         waited=completion.waits_for_id is not None,
         titling=len(history) == 1 and not completion.conversation.title_is_chosen,
     )
+
+
+def reserve_call(job: Job, call: UUID, target: Target) -> None:
+    """Hold the worst case of a further call: another try, or another model."""
+    texts = [job.system_text, *(text for _role, text in job.history)]
+    most = job.parameters.get("max_tokens")
+    bound = worst_case_nanos(
+        target.price,
+        sum(len(text.encode()) for text in texts),
+        len(texts),
+        most * len(job.replies) if most else None,
+    )
+    Reservation.objects.create(completion_id=job.completion, call_id=call, amount_nanos=bound)
 
 
 def answer_of(message: UUID) -> str:

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from conversations.engine import store
 from conversations.engine.estimate import tokens_of, tokens_of_messages
-from conversations.models import Call, Conversation, Preset, Reservation, cost_nanos
+from conversations.models import Call, Conversation, Preset, Reservation, worst_case_nanos
 from conversations.models.base import new_id
 from conversations.providers.base import (
     Adapter,
@@ -95,9 +95,8 @@ def _tidy(text: str) -> str:
 
 
 def _reserve(completion: UUID, call: store.CallResult, prompt: str) -> None:
-    """Hold the worst case; a token is at least one byte."""
-    price = call.target.price
-    bound = cost_nanos(price, len(prompt.encode()) + 500, MOST_TOKENS) if price else None
+    """Hold the worst case of the title's call."""
+    bound = worst_case_nanos(call.target.price, len(prompt.encode()), 1, MOST_TOKENS)
     Reservation.objects.create(completion_id=completion, call_id=call.id, amount_nanos=bound)
 
 

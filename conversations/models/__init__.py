@@ -6,7 +6,13 @@ from conversations.models.messages import Attachment, Message, Part
 from conversations.models.people import Membership, OneTimeLink, Role, Team, User
 from conversations.models.presets import Preset, PresetModel, PresetVersion
 from conversations.models.providers import NANOS, Kind, LanguageModel, Price, Provider
-from conversations.models.spending import LedgerEntry, Reservation, cost_nanos, nanos_of
+from conversations.models.spending import (
+    LedgerEntry,
+    Reservation,
+    cost_nanos,
+    nanos_of,
+    worst_case_nanos,
+)
 
 __all__ = [
     "NANOS",
@@ -36,4 +42,5 @@ __all__ = [
     "User",
     "cost_nanos",
     "nanos_of",
+    "worst_case_nanos",
 ]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.utils import timezone
@@ -33,13 +35,26 @@ class Kind(models.TextChoices):
     DEMO = "demo", _("Built-in demo (no model)")
 
 
+def validate_address(url: str) -> None:
+    """Accept `http(s)://host…`; a host needn't have a dot, and no sign-in data may be in it."""
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and parts.hostname and not parts.username
+    except ValueError:
+        good = False
+    if not good or any(letter.isspace() for letter in url):
+        raise ValidationError(_("Write an address such as https://api.example.com/v1."))
+
+
 class Provider(models.Model):
     """A service offering models, and how it is reached."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     name = models.CharField(_("name"), max_length=80, unique=True)
     kind = models.CharField(_("kind"), max_length=30, choices=Kind)
-    base_url = models.URLField(_("base URL"), max_length=500, blank=True)
+    base_url = models.CharField(
+        _("base URL"), max_length=500, blank=True, validators=[validate_address]
+    )
     key: Any = SecretField(_("key"), blank=True, default="")
     options = models.JSONField(_("options"), default=dict, blank=True)
     enabled = models.BooleanField(_("enabled"), default=True)

@@ -30,6 +30,25 @@ def cost_nanos(price: Price, prompt_tokens: int, completion_tokens: int) -> int:
     return int(exact.to_integral_value(ROUND_HALF_EVEN))
 
 
+# What a request holds beside the texts, generously: names of fields, roles, parameters.
+ENVELOPE_BYTES = 2_000
+ENVELOPE_BYTES_PER_MESSAGE = 64
+
+
+def worst_case_nanos(
+    price: Price | None, text_bytes: int, messages: int, most_tokens: int | None
+) -> int | None:
+    """The most that a request can cost: an upper bound, never an estimate.
+
+    A token is at least one byte of UTF-8, so the request's bytes bound its tokens. Without a price
+    or a limit on what is written there is no bound.
+    """
+    if price is None or not most_tokens:
+        return None
+    read = text_bytes + ENVELOPE_BYTES + ENVELOPE_BYTES_PER_MESSAGE * messages
+    return cost_nanos(price, read, most_tokens)
+
+
 class Reservation(models.Model):
     """The most that a call can cost, held from before the call until its settlement."""
 
