@@ -42,6 +42,8 @@ decode = msgspec.json.Decoder(Said).decode
 class ConversationSocket(AsyncWebsocketConsumer):
     """One open page of a conversation."""
 
+    # The hub sends to sockets itself: a channel of the layer for each would cost, and may be gone.
+    channel_layer_alias = "none"
     viewer: Viewer | None = None
     mistakes = 0
     _beat: asyncio.TimerHandle | None = None
@@ -83,11 +85,12 @@ class ConversationSocket(AsyncWebsocketConsumer):
         hub = self._hub()
         if hub is None or self.viewer is None:
             return
-        if len(text_data or bytes_data or "") > MOST_SAID_BYTES:
+        size = len(bytes_data or b"") + len((text_data or "").encode("utf-8", "surrogatepass"))
+        if size > MOST_SAID_BYTES:
             await self.close(code=TOO_LARGE)
             return
         try:
-            said = decode((text_data or "").encode("utf-8", "strict"))
+            said = decode((text_data or "").encode())
             if said.have is not None and len(said.have) > MOST_HAVE:
                 raise ValueError("too many messages")
         except (msgspec.MsgspecError, ValueError, RecursionError):
@@ -131,6 +134,8 @@ class ConversationSocket(AsyncWebsocketConsumer):
 
 class Nowhere(AsyncWebsocketConsumer):
     """Any other address: closed quietly, since an unrouted path would raise."""
+
+    channel_layer_alias = "none"
 
     async def connect(self) -> None:
         await self.accept()

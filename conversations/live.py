@@ -29,6 +29,8 @@ MOST_SILENT_BYTES = 16 * 1024 * 1024
 # Four bytes a character at most; larger snapshots go by HTTP.
 MOST_FRAME_CHARACTERS = 120_000
 KEY = re.compile(r"\bid=\"(m-[0-9a-f]{32})(?=[-\"])|#(m-[0-9a-f]{32})(?=-)")
+# A page says at once what it shows; who doesn't within this time is a listener.
+LISTENER_SECONDS = 0.5
 TRY_AGAIN_LATER = 1013
 
 
@@ -56,6 +58,11 @@ class Reader(Protocol):
         """The markup of the messages after `sequence`, in order."""
 
 
+def introducing(articles: str) -> str:
+    """A patch that adds these articles at the end; the page leaves out what it shows already."""
+    return f'<div hx-swap-oob="beforeend:#messages">{articles}</div>'
+
+
 def replacing(article: str) -> str:
     """A patch that puts this article in the place of the one with its id."""
     return article.replace("<article ", '<article hx-swap-oob="true" ', 1)
@@ -75,6 +82,8 @@ class Viewer:
         self.waits = waits
         self.acknowledges = False
         self.closed = False
+        # What came before the page has said what it shows: it may be older than these patches.
+        self.held: list[tuple[int, str, Event | None]] | None = []
         self._unacknowledged: deque[tuple[int, int, float]] = deque()
         self._bytes = 0
 
@@ -143,18 +152,12 @@ class Copy:
     def count(self, index: int) -> int:
         return self.parts[index][1].count
 
-    def catch_up(self, have: Mapping[str, int]) -> str:
-        """What brings a page with so many steps of each part to the present."""
-        patches = []
-        for index, (_kind, growing) in enumerate(self.parts):
-            count = have.get(str(index))
-            if count is None:
-                patches.append(appended_part(self.key, self.part(index)))
-            elif count <= growing.count:
-                patches.append(growing.patch(count))
-            else:
-                patches.append(self.part(index, oob=True))
-        return "".join(patches)
+    def catch_up(self, index: int, count: int | None) -> str:
+        """What brings a page with `count` steps of a part, or without it, to the present."""
+        growing = self.parts[index][1]
+        if count is None:
+            return appended_part(self.key, self.part(index))
+        return growing.patch(count) if count <= growing.count else self.part(index, oob=True)
 
     def finish(self, html: Mapping[int, str]) -> str:
         """The last patches: what closes each part, or its whole final rendering if that differs."""
@@ -212,7 +215,15 @@ class Hub:
             self._bus.subscribe(conversation, self._on_event)
             self._spawn(self._fill(room))
         room.viewers[viewer] = None
+        self._loop.call_later(LISTENER_SECONDS, self._release, viewer)
         await room.ready.wait()
+
+    def _release(self, viewer: Viewer) -> None:
+        """It hasn't said what it shows, so it just listens: it gets all that came since it joined."""
+        held, viewer.held = viewer.held or [], None
+        for sequence, text, _about in held:
+            self._outbox.append(([viewer], sequence, text))
+            self._wake.set()
 
     def leave(self, conversation: UUID, viewer: Viewer) -> None:
         room = self.rooms.get(conversation)
@@ -231,30 +242,35 @@ class Hub:
         room = self.rooms.get(conversation)
         if room is None:
             return
-        viewer.acknowledges = True
+        viewer.acknowledges, viewer.held = True, viewer.held or []
         newer = await self._reader.after(conversation, after)
         ended: dict[UUID, str] = {}
         while lost := [pk for pk in have if pk not in room.copies and pk not in ended]:
             articles = await self._reader.articles(conversation, lost)
             ended.update(dict.fromkeys(lost, "") | articles)
-        # From here to the sending nothing is awaited, so no frame can come in between.
-        viewer.waits = False
+        # From here to the end nothing is awaited, so nothing can come in between.
+        held, viewer.held = viewer.held, None
         if newer:
-            self._send(room, "".join(self._unheard(newer)), [viewer])
+            self._send(room, introducing("".join(newer.values())), [viewer])
+        for _sequence, text, about in held:
+            if isinstance(about, Introduced):
+                self._send(room, text, [viewer])
+            elif isinstance(about, Settled) and about.message not in have:
+                self._spawn(self._replace(room, about.message))
         for message, article in ended.items():
             if message not in room.copies:
                 self._send(room, replacing(article), [viewer])
-        for message, counts in have.items():
-            if copy := room.copies.get(message):
-                self._send(room, copy.catch_up(counts), [viewer], self._mark(copy))
-        for message in newer:
-            if (copy := room.copies.get(message)) and message not in have:
+        for message, copy in room.copies.items():
+            if message in have:
+                self._catch_up(room, viewer, copy, have[message])
+            elif copy.parts:
                 self._send(room, whole_body(copy.key, self._all_parts(copy)), [viewer])
 
-    def _unheard(self, articles: Mapping[UUID, str]) -> Iterable[str]:
-        yield '<div hx-swap-oob="beforeend:#messages">'
-        yield from articles.values()
-        yield "</div>"
+    def _catch_up(self, room: Room, viewer: Viewer, copy: Copy, counts: Mapping[str, int]) -> None:
+        """One frame a part: each tells the page its new count."""
+        for index in range(len(copy.parts)):
+            patch = copy.catch_up(index, counts.get(str(index)))
+            self._send(room, patch, [viewer], self._mark(copy, index))
 
     def _all_parts(self, copy: Copy) -> str:
         return "".join(copy.part(index) for index in range(len(copy.parts)))
@@ -287,14 +303,14 @@ class Hub:
             case Introduced():
                 self._on_introduced(room, event)
             case Shown():
-                self._send(room, event.html)
+                self._send(room, event.html, list(room.viewers))
             case Gone():
                 for viewer in list(room.viewers):
                     self._spawn(viewer.socket.check())
 
     def _on_introduced(self, room: Room, event: Introduced) -> None:
         room.known.update(event.messages)
-        self._send(room, f'<div hx-swap-oob="beforeend:#messages">{event.html}</div>')
+        self._send(room, introducing(event.html), about=event)
 
     def _on_frame(self, room: Room, frame: Frame) -> None:
         copy = room.copies.get(frame.message)
@@ -322,7 +338,7 @@ class Hub:
             room.known.add(message)
             articles = await self._reader.articles(room.conversation, [message])
             for article in articles.values():
-                self._send(room, f'<div hx-swap-oob="beforeend:#messages">{article}</div>')
+                self._send(room, introducing(article))
         snapshot = await self._reader.snapshot(message)
         waiting = copy.waiting or []
         if room.copies.get(message) is not copy:
@@ -347,7 +363,7 @@ class Hub:
             return
         else:
             text = ""
-        self._send(room, text + state_html(key, event.facts))
+        self._send(room, text + state_html(key, event.facts), about=event)
 
     async def _replace(self, room: Room, message: UUID) -> None:
         for article in (await self._reader.articles(room.conversation, [message])).values():
@@ -371,8 +387,14 @@ class Hub:
         return f" {copy.key} {index} {copy.count(index)}"
 
     def _send(
-        self, room: Room, html: str, viewers: list[Viewer] | None = None, mark: str = ""
+        self,
+        room: Room,
+        html: str,
+        viewers: list[Viewer] | None = None,
+        mark: str = "",
+        about: Event | None = None,
     ) -> None:
+        """Hand the same bytes to all viewers, or to these."""
         if not html:
             return
         if len(html) > MOST_FRAME_CHARACTERS:

@@ -92,7 +92,7 @@ class Process:
 
     async def open(self) -> None:
         if self.relay is not None:
-            await self.relay.open(runs_completions=self.engine is not None)
+            self.relay.open(runs_completions=self.engine is not None)
         if self.engine is not None:
             self.engine.open()
             self._hold(asyncio.create_task(self._claim_forever()))

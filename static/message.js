@@ -124,7 +124,8 @@ function notices(article) {
 
 function noticeFor({ state, finish, error, stoppedBy }) {
   if (state === "failed") return word(`error-${error}`) || word("failed");
-  if (state === "interrupted") return word("interrupted");
+  // Not every interruption is a restart: where the cause is known, it is told.
+  if (state === "interrupted") return word(`error-${error}`) || word("interrupted");
   if (state === "stopped") {
     if (!stoppedBy) return word("stopped");
     return isMine(stoppedBy) ? word("stopped-by-you") : word("stopped-by", { name: stoppedBy });

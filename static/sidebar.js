@@ -76,7 +76,9 @@ export function markRunning() {
 /** Read the list anew, unless the conversation shown stands at its top already. */
 export async function refreshList({ always = false } = {}) {
   if (!always && rows()[0]?.dataset.id === conversationId()) return;
-  await htmx.ajax("GET", list().dataset.url, { target: "#side-list", swap: "innerHTML" });
+  const answer = await read(list().dataset.url);
+  if (!answer.ok) return;
+  htmx.swap("#side-list", answer.body, { swapStyle: "innerHTML" });
   markCurrent();
 }
 

@@ -22,6 +22,7 @@ from chatsite.settings import *  # noqa: E402, F403
 from chatsite.settings import DATA_DIR, DATABASES, STORAGES  # noqa: E402
 
 os.environ.pop("DATABASE_URL", None)
+(DATA_DIR / "static").mkdir()
 # A file, not memory: threads of one test share it as processes do.
 DATABASES["default"]["TEST"] = {
     "NAME": f"parley_test_{os.getpid()}" if ON else str(DATA_DIR / "test.sqlite3")

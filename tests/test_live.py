@@ -133,7 +133,7 @@ class WatchingTests(HubTestCase):
         self.reader.snapshots[self.message] = Snapshot(self.message, [(0, "answer", "Once upon a")])
         self.write(" time")
         self.write(" long ago")
-        await until(lambda: "time long ago" in alice.socket.sent[-1])
+        await until(lambda: "time long ago" in "".join(alice.socket.sent[-1:]))
         self.assertIn(f'hx-swap-oob="innerHTML:#{self.key}-body"', alice.socket.sent[-1])
         self.assertIn("Once upon a time long ago", alice.socket.sent[-1])
         self.assertEqual(self.reader.asked, [self.message])
@@ -221,6 +221,7 @@ class CatchingUpTests(HubTestCase):
     """A page says how many steps of each part it shows, and gets the rest."""
 
     async def catch_up(self, viewer, have, after=99):
+        await asyncio.sleep(0.02)
         viewer.socket.sent.clear()
         await self.hub.catch_up(self.conversation, viewer, have, after)
         await asyncio.sleep(0.05)
@@ -300,7 +301,7 @@ class SlowViewerTests(HubTestCase):
             await asyncio.sleep(0.01)
             bob.acknowledge(self.hub.rooms[self.conversation].sequence)
         now = self.hub._loop.time() + seconds
-        with mock.patch.object(self.hub._loop, "time", lambda: now):
+        with mock.patch.object(self.hub, "_loop", mock.Mock(time=lambda: now)):
             self.write(" end")
             await asyncio.sleep(0.02)
         return alice, bob

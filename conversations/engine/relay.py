@@ -39,14 +39,25 @@ class Relay:
         bus.relay = self._enqueue
         bus.on_watch = lambda conversation, watch: self._groups.put_nowait((conversation, watch))
 
-    async def open(self, *, runs_completions: bool) -> None:
-        """Listen. A process that runs completions hears orders: wake up, stop."""
-        self._channel = await self.layer.new_channel(f"parley-{self.process[:8]}")
-        if runs_completions:
-            await self.layer.group_add(ENGINES, self._channel)
-        for work in (self._send_forever, self._receive_forever, self._subscribe_forever):
-            task = asyncio.create_task(work())
-            self._tasks.add(task)
+    def open(self, *, runs_completions: bool) -> None:
+        """Listen, as soon as the layer can be reached.
+
+        A process that runs completions hears orders: wake up, stop.
+        """
+        for work in (self._send_forever(), self._listen(runs_completions)):
+            self._tasks.add(asyncio.create_task(work))
+
+    async def _listen(self, runs_completions: bool) -> None:
+        while not self._channel:
+            try:
+                channel = await self.layer.new_channel(f"parley-{self.process[:8]}")
+                if runs_completions:
+                    await self.layer.group_add(ENGINES, channel)
+                self._channel = channel
+            except Exception:
+                log.warning("the channel layer is out of reach")
+                await asyncio.sleep(RETRY_SECONDS)
+        await asyncio.gather(self._receive_forever(), self._subscribe_forever())
 
     async def close(self) -> None:
         for task in self._tasks:

@@ -42,19 +42,20 @@ def answers(*methods: str) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            if not request.user.is_authenticated and wants_json(request):
-                return JsonResponse({"error": "signed_out", "detail": "Sign in first."}, status=403)
-            return signed_in(request, *args, **kwargs)
-
-        @login_required
-        @require_http_methods(list(methods))
-        def signed_in(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             try:
-                return view(request, *args, **kwargs)
+                if not request.user.is_authenticated and wants_json(request):
+                    signed_out = {"error": "signed_out", "detail": "Sign in first."}
+                    return JsonResponse(signed_out, status=403)
+                return signed_in(request, *args, **kwargs)
             except Refused as problem:
                 return refusal(request, problem)
             except OperationalError:
                 return refusal(request, Unavailable())
+
+        @login_required
+        @require_http_methods(list(methods))
+        def signed_in(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            return view(request, *args, **kwargs)
 
         return guarded
 

@@ -74,6 +74,11 @@ class Chat:
         article.hover()
         article.locator(f".actions [data-do={deed}]").click()
 
+    def goes_back_a_version(self, article: Locator | None = None) -> None:
+        article = article or self.reply
+        article.hover()
+        article.get_by_role("button", name="Previous version").click()
+
     def tries_again(self, preset: str = "", button: Locator | None = None) -> None:
         """Ask for another reply, with the same or another preset."""
         if button is None:

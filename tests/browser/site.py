@@ -176,7 +176,7 @@ class Person:
     def __init__(self, site: Site, name: str, password: str = PASSWORD) -> None:
         self.site, self.name = site, name
         self.http = httpx.Client(base_url=site.url, trust_env=False, timeout=30)
-        self.http.get("/accounts/login/")
+        self.http.get("/accounts/login/").raise_for_status()
         done = self.post("/accounts/login/", "text/html", login=name, password=password)
         assert done.status_code == 302, f"{name} could not sign in: {done.status_code}"
 
