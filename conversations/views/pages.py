@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from conversations.models import (
     Completion,
     Conversation,
+    Kind,
     LedgerEntry,
     Preset,
     Provider,
@@ -66,15 +67,24 @@ def room(
         "suggestions": suggestions() if conversation is None else [],
         "can_manage": conversation is not None and conversation.owner_id == user.pk,
     }
-    if not presets and user.is_staff:
-        context["needs_provider"] = not Provider.objects.filter(enabled=True).exists()
-        context["admin_url"] = reverse("admin:conversations_provider_add")
+    if conversation is None and user.is_staff:
+        context |= missing_provider(bool(presets))
     if request.htmx and request.htmx.target == "main" and not request.htmx.history_restore_request:
         return render(request, "_main.html", context, status=status)
     context["person"] = user
     context["spend_month"] = spend_of_month(user)
     context["sidebar"] = sidebar_list(user, current=conversation.pk if conversation else None)
     return render(request, "page.html", context, status=status)
+
+
+def missing_provider(has_presets: bool) -> dict[str, Any]:
+    """What an administrator is told while there is nothing real to talk to."""
+    real = Provider.objects.filter(enabled=True).exclude(kind=Kind.DEMO).exists()
+    return {
+        "needs_provider": not has_presets and not real,
+        "only_demo": has_presets and not real,
+        "admin_url": reverse("admin:conversations_provider_changelist"),
+    }
 
 
 def with_address(thread: Thread, conversation: Conversation) -> Thread:
