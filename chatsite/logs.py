@@ -9,7 +9,7 @@ import time
 
 # What a key looks like: after its header's name, or in the shapes that providers give out.
 SECRETS = re.compile(
-    r"(?i)(bearer\s+|authorization['\":=\s]+|api[-_]?key['\":=\s]+|cookie['\":=\s]+)[^\s'\",]+"
+    r"(?i)(authorization['\":=\s]+(?:bearer\s+|basic\s+)?|bearer\s+|api[-_]?key['\":=\s]+|cookie['\":=\s]+)[^\s'\",]+"
     r"|\b(?:sk|pk|rk|gsk|xai|hf)[-_][A-Za-z0-9_\-]{12,}"
 )
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "request"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core import context
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
@@ -30,8 +31,11 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def clean_email(self, email: str) -> str:
         email = super().clean_email(email)
+        # Who resets a password has registered already; and every address gets the same answer.
+        match = context.request.resolver_match
+        resets = match is not None and match.url_name == "account_reset_password"
         domains = settings.REGISTRATION_DOMAINS
-        if domains and email.rpartition("@")[2].lower() not in domains:
+        if domains and not resets and email.rpartition("@")[2].lower() not in domains:
             raise ValidationError(
                 _("Addresses of these domains can register: %(domains)s.")
                 % {"domains": ", ".join(domains)}

@@ -29,8 +29,6 @@ MOST_SILENT_BYTES = 16 * 1024 * 1024
 # Four bytes a character at most; larger snapshots go by HTTP.
 MOST_FRAME_CHARACTERS = 120_000
 KEY = re.compile(r"\bid=\"(m-[0-9a-f]{32})(?=[-\"])|#(m-[0-9a-f]{32})(?=-)")
-# A page says at once what it shows; who doesn't within this time is a listener.
-LISTENER_SECONDS = 0.5
 TRY_AGAIN_LATER = 1013
 
 
@@ -79,11 +77,9 @@ class Viewer:
         self.person = person
         self.session = session
         self.socket = socket
-        self.waits = waits
         self.acknowledges = False
         self.closed = False
-        # What came before the page has said what it shows: it may be older than these patches.
-        self.held: list[tuple[int, str, Event | None]] | None = []
+        self.held: list[Event] | None = [] if waits else None
         self._unacknowledged: deque[tuple[int, int, float]] = deque()
         self._bytes = 0
 
@@ -215,15 +211,7 @@ class Hub:
             self._bus.subscribe(conversation, self._on_event)
             self._spawn(self._fill(room))
         room.viewers[viewer] = None
-        self._loop.call_later(LISTENER_SECONDS, self._release, viewer)
         await room.ready.wait()
-
-    def _release(self, viewer: Viewer) -> None:
-        """It hasn't said what it shows, so it just listens: it gets all that came since it joined."""
-        held, viewer.held = viewer.held or [], None
-        for sequence, text, _about in held:
-            self._outbox.append(([viewer], sequence, text))
-            self._wake.set()
 
     def leave(self, conversation: UUID, viewer: Viewer) -> None:
         room = self.rooms.get(conversation)
@@ -252,11 +240,11 @@ class Hub:
         held, viewer.held = viewer.held, None
         if newer:
             self._send(room, introducing("".join(newer.values())), [viewer])
-        for _sequence, text, about in held:
-            if isinstance(about, Introduced):
-                self._send(room, text, [viewer])
-            elif isinstance(about, Settled) and about.message not in have:
-                self._spawn(self._replace(room, about.message))
+        for event in held:
+            if isinstance(event, Introduced):
+                self._send(room, introducing(event.html), [viewer])
+            elif isinstance(event, Settled) and event.message not in have:
+                self._spawn(self._replace(room, event.message))
         for message, article in ended.items():
             if message not in room.copies:
                 self._send(room, replacing(article), [viewer])
@@ -402,7 +390,12 @@ class Hub:
             mark = ""
         room.sequence += 1
         if viewers is None:
-            viewers = [viewer for viewer in room.viewers if not viewer.waits]
+            viewers = []
+            for viewer in room.viewers:
+                if viewer.held is None:
+                    viewers.append(viewer)
+                elif about is not None:
+                    viewer.held.append(about)
         self._outbox.append((viewers, room.sequence, f"<!--{room.sequence}{mark}-->{html}"))
         self._wake.set()
 

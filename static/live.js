@@ -109,7 +109,7 @@ document.addEventListener("htmx:wsOpen", () => {
 document.addEventListener("htmx:wsClose", ({ target, detail }) => {
   if (detail.event.code !== GONE) return lost();
   target.remove();
-  toast(word("problem-404"));
+  if (!byId("room").hasAttribute("data-leaving")) toast(word("problem-404"));
 });
 document.addEventListener("htmx:wsError", lost);
 

@@ -109,9 +109,15 @@ const newConversation = () => document.querySelector("[data-new]").click();
 
 /** Take a conversation out of the list, with a way back. */
 async function remove(id, name, back, said) {
-  const answer = await post(address(name, id));
-  if (!answer.ok) return toast(answer.problem);
   const wasShown = id === conversationId();
+  const room = byId("room");
+  // That the conversation is gone, which the socket may tell first, is no news to who removes it.
+  room.toggleAttribute("data-leaving", wasShown);
+  const answer = await post(address(name, id));
+  if (!answer.ok) {
+    room.removeAttribute("data-leaving");
+    return toast(answer.problem);
+  }
   rowOf(id)?.remove();
   if (wasShown) newConversation();
   toast(word(said), async () => {

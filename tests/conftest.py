@@ -30,7 +30,9 @@ def nothing_is_left(monkeypatch):
 def pytest_terminal_summary(terminalreporter):
     """Skipped tests are named, with the reason: nobody should believe that they ran."""
     skipped = terminalreporter.stats.get("skipped", [])
-    reasons = Counter(report.longrepr[2] for report in skipped if isinstance(report.longrepr, tuple))
+    reasons = Counter(
+        report.longrepr[2] for report in skipped if isinstance(report.longrepr, tuple)
+    )
     for reason, count in reasons.items():
         terminalreporter.write_line(f"NOT RUN: {count} × {reason}", yellow=True, bold=True)
 

@@ -110,7 +110,10 @@ def say(
 ) -> Message:
     """A person's message."""
     message = Message.objects.create(
-        conversation=where, parent=parent, author=author, role=Message.Role.USER,
+        conversation=where,
+        parent=parent,
+        author=author,
+        role=Message.Role.USER,
         sequence=Conversation.objects.give_out_sequences(where.pk, 1),
     )
     Part.objects.create(message=message, text=text)
@@ -119,18 +122,29 @@ def say(
 
 @transaction.atomic
 def reply(
-    to: Message, text: str = "Good day", state: str = State.DONE, by: Preset | None = None, **fields: object
+    to: Message,
+    text: str = "Good day",
+    state: str = State.DONE,
+    by: Preset | None = None,
+    **fields: object,
 ) -> Message:
     """A reply to `to`, with the completion that wrote it."""
     chosen = by or Preset.objects.first() or preset()
     pk = new_id()
     completion = Completion.objects.create(
-        conversation_id=to.conversation_id, lead_id=pk, asked_by=to.author, client_id=pk.hex,
-        preset_version=chosen.version, parameters=chosen.version.parameters,
+        conversation_id=to.conversation_id,
+        lead_id=pk,
+        asked_by=to.author,
+        client_id=pk.hex,
+        preset_version=chosen.version,
+        parameters=chosen.version.parameters,
         **_standing(state) | fields,
     )
     message = Message.objects.create(
-        pk=pk, conversation_id=to.conversation_id, parent=to, role=Message.Role.ASSISTANT,
+        pk=pk,
+        conversation_id=to.conversation_id,
+        parent=to,
+        role=Message.Role.ASSISTANT,
         completion=completion,
         sequence=Conversation.objects.give_out_sequences(to.conversation_id, 1),
     )

@@ -78,7 +78,12 @@ class WritingTests(EngineTestCase):
         said = [(message.role, message.content) for message in request.messages]
         self.assertEqual(
             said,
-            [("system", "Arr."), ("user", "Question 0"), ("assistant", "Answer 0"), ("user", "And now?")],
+            [
+                ("system", "Arr."),
+                ("user", "Question 0"),
+                ("assistant", "Answer 0"),
+                ("user", "And now?"),
+            ],
         )
         self.assertEqual((request.parameters.max_tokens, request.parameters.temperature), (9, 0.5))
         self.assertEqual((request.model, request.n), ("pirate", 1))
@@ -141,8 +146,12 @@ class WritingTests(EngineTestCase):
     def with_second_choice(self):
         turn = making.asked(self.alice)
         Message.objects.create(
-            conversation=turn.conversation, parent=turn.message, completion=turn.completion,
-            role=Message.Role.ASSISTANT, choice=1, sequence=3,
+            conversation=turn.conversation,
+            parent=turn.message,
+            completion=turn.completion,
+            role=Message.Role.ASSISTANT,
+            choice=1,
+            sequence=3,
         )
         return turn
 

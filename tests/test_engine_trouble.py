@@ -17,7 +17,9 @@ from tests.test_engine import EngineTestCase
 
 
 def without_waiting():
-    return mock.patch("conversations.engine.run.retry_delay", lambda error, *_: 0 if error.retryable else None)
+    return mock.patch(
+        "conversations.engine.run.retry_delay", lambda error, *_: 0 if error.retryable else None
+    )
 
 
 async def calls_of(completion):
@@ -51,7 +53,11 @@ class FailingTests(EngineTestCase):
         self.assertEqual((done.state, await text_of(self.reply)), (State.DONE, "Once"))
         self.assertEqual(
             await calls_of(done),
-            [("first", "small", "overloaded"), ("retry", "small", "rate_limit"), ("retry", "small", "")],
+            [
+                ("first", "small", "overloaded"),
+                ("retry", "small", "rate_limit"),
+                ("retry", "small", ""),
+            ],
         )
         self.assertEqual(await in_db(LedgerEntry.objects.count)(), 1)
 
@@ -161,7 +167,9 @@ class FallingBackTests(EngineTestCase):
 
 
 class TitleTests(EngineTestCase):
-    ANSWER = [[Begin("t-1", None), Text('"Bees that dance."\nMore'), Usage(40, 6, 46), Finish("stop")]]
+    ANSWER = [
+        [Begin("t-1", None), Text('"Bees that dance."\nMore'), Usage(40, 6, 46), Finish("stop")]
+    ]
 
     @classmethod
     def setUpTestData(cls):

@@ -57,7 +57,10 @@ class ChargingTests(SettlingTestCase):
         self.settle(self.counted())
         entry = LedgerEntry.objects.get()
         self.assertEqual(entry.call_id, self.job.call)
-        self.assertEqual((entry.completion_id, entry.conversation_id), (self.job.completion, self.job.conversation))
+        self.assertEqual(
+            (entry.completion_id, entry.conversation_id),
+            (self.job.completion, self.job.conversation),
+        )
         self.assertEqual((entry.user_id, entry.user_name), (self.alice.pk, "Alice"))
         self.assertEqual((entry.provider_name, entry.model_name), ("Somewhere", "small"))
         self.assertEqual((entry.preset_id, entry.preset_name), (self.preset.pk, "Small"))
@@ -139,11 +142,14 @@ class ChargingTests(SettlingTestCase):
     def test_the_final_text_and_rendering_are_stored_with_it(self):
         self.settle(self.counted(), parts=[self.final("Good day")])
         part = Part.objects.get(message=self.job.replies[0].message)
-        self.assertEqual((part.text, part.html, part.renderer_version), ("Good day", "<p>Good day</p>", 1))
+        self.assertEqual(
+            (part.text, part.html, part.renderer_version), ("Good day", "<p>Good day</p>", 1)
+        )
 
     def test_a_failed_entry_leaves_everything_as_it_was(self):
         LedgerEntry.objects.create(
-            call_id=self.job.call, completion_id=self.job.completion,
+            call_id=self.job.call,
+            completion_id=self.job.completion,
             conversation_id=self.job.conversation,
         )
         with self.assertRaises(DatabaseError), transaction.atomic():
@@ -213,7 +219,13 @@ def test_input_and_output_are_summed_before_rounding():
 
 @pytest.mark.parametrize(
     ("dollars", "nanos"),
-    [("0.0000268", 26_800), ("0.0000000005", 0), ("0.0000000015", 2), ("1e-10", 0), ("12", 12 * 10**9)],
+    [
+        ("0.0000268", 26_800),
+        ("0.0000000005", 0),
+        ("0.0000000015", 2),
+        ("1e-10", 0),
+        ("12", 12 * 10**9),
+    ],
 )
 def test_reported_dollars_become_whole_billionths(dollars, nanos):
     assert nanos_of(Decimal(dollars)) == nanos

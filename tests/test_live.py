@@ -146,7 +146,10 @@ class WatchingTests(HubTestCase):
         self.write(" upon")
         await until(lambda: len(alice.socket.sent) == 2)
         article, body = alice.socket.patches
-        self.assertEqual(article, f'<div hx-swap-oob="beforeend:#messages"><article id="{self.key}"></article></div>')
+        self.assertEqual(
+            article,
+            f'<div hx-swap-oob="beforeend:#messages"><article id="{self.key}"></article></div>',
+        )
         self.assertIn("Once upon", body)
 
     async def test_frames_that_come_while_a_room_is_filled_are_not_lost(self):
@@ -190,7 +193,10 @@ class EndingTests(HubTestCase):
         self.settle(tokens="4")
         await until(lambda: len(alice.socket.sent) == 3)
         last = alice.socket.patches[-1]
-        self.assertIn(f'<i hidden id="{self.key}-state" hx-swap-oob="true" data-state="done" data-tokens="4">', last)
+        self.assertIn(
+            f'<i hidden id="{self.key}-state" hx-swap-oob="true" data-state="done" data-tokens="4">',
+            last,
+        )
         self.assertNotIn("Once upon", last)
         self.assertEqual(self.hub.rooms[self.conversation].copies, {})
 
@@ -208,7 +214,9 @@ class EndingTests(HubTestCase):
         self.reader.stored[self.message] = f'<article id="{self.key}">all</article>'
         self.settle({0: "<p>all</p>"})
         await until(lambda: alice.socket.sent)
-        self.assertEqual(alice.socket.patches, [f'<article hx-swap-oob="true" id="{self.key}">all</article>'])
+        self.assertEqual(
+            alice.socket.patches, [f'<article hx-swap-oob="true" id="{self.key}">all</article>']
+        )
 
     async def test_facts_are_escaped(self):
         alice = await self.viewer()
@@ -337,4 +345,7 @@ class SlowViewerTests(HubTestCase):
         self.write("🐝" * 200_000)
         await until(lambda: len(alice.socket.sent) == 2)
         self.assertLess(max(len(text.encode()) for text in alice.socket.sent), 256 * 1024)
-        self.assertIn(f'hx-get="/conversations/{self.conversation}/messages/{self.message}/"', alice.socket.sent[-1])
+        self.assertIn(
+            f'hx-get="/conversations/{self.conversation}/messages/{self.message}/"',
+            alice.socket.sent[-1],
+        )

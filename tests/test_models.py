@@ -109,9 +109,7 @@ class AccessTests(TestCase):
     def test_a_draft_s_file_is_its_owner_s_and_a_message_s_file_its_readers(self):
         message = self.conversation.messages.first()
         draft = Attachment.objects.create(owner=self.bob, name="a", size_bytes=1)
-        sent = Attachment.objects.create(
-            owner=self.alice, message=message, name="b", size_bytes=1
-        )
+        sent = Attachment.objects.create(owner=self.alice, message=message, name="b", size_bytes=1)
         seen = {user: set(Attachment.objects.visible_to(user)) for user in (self.alice, self.bob)}
         self.assertEqual(seen, {self.alice: {sent}, self.bob: {draft}})
 
@@ -199,7 +197,15 @@ class SecretTests(TestCase):
 
     def test_it_does_not_show_itself(self):
         key = Provider.objects.get().key
-        shown = [repr(key), str(key), f"{key}", f"{key:>40}", "%s" % key, "{}".format(key), f"{[key]}"]
+        shown = [
+            repr(key),
+            str(key),
+            f"{key}",
+            f"{key:>40}",
+            "%s" % key,
+            "{}".format(key),
+            f"{[key]}",
+        ]
         self.assertFalse([text for text in shown if "secret" in text or "4711" in text])
 
     def test_at_most_its_last_four_characters_are_hinted_at(self):
@@ -249,7 +255,9 @@ class LinkTests(TestCase):
 
     def test_of_one_person_s_sign_in_links_the_newest_is_good(self):
         alice, bob = making.person("alice"), making.person("bob")
-        tokens = [OneTimeLink.objects.issue(OneTimeLink.LOGIN, user) for user in (alice, bob, alice)]
+        tokens = [
+            OneTimeLink.objects.issue(OneTimeLink.LOGIN, user) for user in (alice, bob, alice)
+        ]
         good = [OneTimeLink.objects.valid(OneTimeLink.LOGIN, token) for token in tokens]
         self.assertEqual([link and link.user for link in good], [None, bob, alice])
 
@@ -283,13 +291,23 @@ class OneRowTests(TestCase):
         failed = making.reply(making.say(making.conversation(alice), alice), state=State.FAILED)
         self.assertEqual(failed.completion.facts(), {"state": "failed"})
         done = Completion(
-            state=State.DONE, completion_tokens=90, generation_ms=1500, first_token_ms=240,
-            cost_nanos=0, stopped_by=alice,
+            state=State.DONE,
+            completion_tokens=90,
+            generation_ms=1500,
+            first_token_ms=240,
+            cost_nanos=0,
+            stopped_by=alice,
         )
         self.assertEqual(
             done.facts(),
-            {"state": "done", "stopped-by": "Alice", "tokens": "90", "cost": "0.00",
-             "first": "0.2", "speed": "60"},
+            {
+                "state": "done",
+                "stopped-by": "Alice",
+                "tokens": "90",
+                "cost": "0.00",
+                "first": "0.2",
+                "speed": "60",
+            },
         )
 
 

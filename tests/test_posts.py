@@ -143,7 +143,9 @@ class MessageTests(PostingTestCase):
         queued = making.asked(self.alice, conversation_id=self.conversation.pk).replies[0]
         found = self.message(queued)
         self.assertEqual((found["state"], found["text"]), ("queued", ""))
-        self.assertEqual([found[key] for key in ("usage", "cost", "error", "finish_reason")], [None] * 4)
+        self.assertEqual(
+            [found[key] for key in ("usage", "cost", "error", "finish_reason")], [None] * 4
+        )
 
     def test_a_person_s_message_is_its_text(self):
         found = self.message(self.question)

@@ -27,7 +27,9 @@ class TreeTests(TestCase):
         cls.edited = making.say(cls.conversation, cls.alice, "edited", cls.answer)
 
     def shown(self, **where):
-        return [making.text_of(message.pk) for message in thread_of(self.conversation, **where).messages]
+        return [
+            making.text_of(message.pk) for message in thread_of(self.conversation, **where).messages
+        ]
 
     def test_a_path_goes_from_the_root_to_its_leaf(self):
         expected = [self.question.pk, self.answer.pk, self.more.pk, self.last.pk]

@@ -100,18 +100,25 @@ class StoppingTests(TurnTestCase):
                 self.stop(turn.replies[0], user)
 
     def test_all_of_a_conversation_can_be_stopped(self):
-        queued, running = self.send(), self.send(parent_id=self.question.pk, branch=True, claim=new_id())
+        queued, running = (
+            self.send(),
+            self.send(parent_id=self.question.pk, branch=True, claim=new_id()),
+        )
         elsewhere = making.asked(self.alice)
         told = turns.stop_all(user=self.alice, conversation_id=self.conversation.pk)
         self.assertEqual(told, [running.completion.pk])
-        states = [Completion.objects.get(pk=turn.completion.pk).state for turn in (queued, elsewhere)]
+        states = [
+            Completion.objects.get(pk=turn.completion.pk).state for turn in (queued, elsewhere)
+        ]
         self.assertEqual(states, [State.STOPPED, State.QUEUED])
 
 
 class ClaimingTests(TurnTestCase):
     def test_one_of_several_gets_it(self):
         pk = self.send().completion.pk
-        self.assertEqual([Completion.objects.claim(pk, new_id()) for _ in range(3)], [True, False, False])
+        self.assertEqual(
+            [Completion.objects.claim(pk, new_id()) for _ in range(3)], [True, False, False]
+        )
 
     def test_the_oldest_come_first(self):
         ids = [self.send(parent_id=self.question.pk, branch=True).completion.pk for _ in range(3)]
@@ -168,7 +175,8 @@ class ReservingTests(TurnTestCase):
         self.preset("One", parameters={"max_tokens": 10})
         self.preset("Three", parameters={"max_tokens": 10, "n": 3})
         one, three = (
-            self.held(making.asked(self.alice, preset=name)).amount_nanos for name in ("one", "three")
+            self.held(making.asked(self.alice, preset=name)).amount_nanos
+            for name in ("one", "three")
         )
         self.assertEqual(three - one, 2 * 10 * 2_000)
 

@@ -75,7 +75,9 @@ class TableTests(TestCase):
 
     @staticmethod
     def managing():
-        return {name for name, _m, _s in TABLE if name.startswith("conversation-")} - {"conversation-create"}
+        return {name for name, _m, _s in TABLE if name.startswith("conversation-")} - {
+            "conversation-create"
+        }
 
     def ask(self, address, method, **headers):
         if method == "GET":
@@ -107,7 +109,9 @@ class TableTests(TestCase):
         for name, method, statuses in TABLE:
             if statuses[0] == IN:
                 response = self.ask(self.address(name), method, accept="application/json")
-                self.assertEqual((response.status_code, response.json()["error"]), (403, "signed_out"))
+                self.assertEqual(
+                    (response.status_code, response.json()["error"]), (403, "signed_out")
+                )
 
     def test_the_other_method_is_refused_and_a_get_changes_nothing(self):
         self.sign_in("owner")
@@ -130,7 +134,11 @@ class TableTests(TestCase):
 
     def test_absent_and_hidden_are_answered_alike(self):
         for name, method, statuses in TABLE:
-            if statuses[1] != NO or "token" in name or name in {"setup", "login-link", "invitation"}:
+            if (
+                statuses[1] != NO
+                or "token" in name
+                or name in {"setup", "login-link", "invitation"}
+            ):
                 continue
             for headers in ({}, {"accept": "application/json"}, {"hx-request": "true"}):
                 with self.subTest(name, headers=headers):
@@ -139,9 +147,7 @@ class TableTests(TestCase):
                     absent = self.ask(self.address(name, new_id(), new_id()), method, **headers)
                     self.assertEqual((hidden.status_code, absent.status_code), (NO, NO))
                     self.assertEqual(self.plain(hidden), self.plain(absent))
-                    self.assertEqual(
-                        set(hidden.headers) - {"Vary"}, set(absent.headers) - {"Vary"}
-                    )
+                    self.assertEqual(set(hidden.headers) - {"Vary"}, set(absent.headers) - {"Vary"})
 
     @staticmethod
     def plain(response):

@@ -12,9 +12,10 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .drive import Parley
 from .load import BareRelay
 from .processes import Child, cores, pinned
-from .site import DRIVER, Parley, Person, Site
+from .site import DRIVER, Person, Site
 from .stats import Figure, Target
 
 LONGEST_SECONDS = 900
@@ -49,6 +50,10 @@ class Run:
         if self._parley is None:
             self._parley = Parley(await self.person(DRIVER))
         return self._parley
+
+    def server_is_new(self) -> None:
+        """The server was started again: whoever drove the old one signs in again."""
+        self._parley = None
 
 
 Group = Callable[[Run], Awaitable[None]]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+from .drive import SiteChat
 from .run import Run
-from .site import DRIVER, SiteChat
+from .site import DRIVER
 from .stats import Target
 
 
@@ -15,7 +16,7 @@ async def start(run: Run) -> None:
     for _run in range(run.repeat):
         await run.site.stop()
         seconds.add(await run.site.start())
-    await _renew(run)
+    run.server_is_new()
 
 
 async def memory(run: Run) -> None:
@@ -30,18 +31,13 @@ async def memory(run: Run) -> None:
         idle.add(run.site.server.memory_mib(), run.relay.child.memory_mib())
         async with await run.site.sign_in(DRIVER) as person:
             chats = [SiteChat(person, await person.begin()) for _number in range(10)]
-            await person.watch(chats[0])
+            await chats[0].watch()
             await asyncio.sleep(1)
             before = run.site.server.memory_mib()
             for number in range(count):
-                await person.watch(chats[number % 10])
+                await chats[number % 10].watch()
             await asyncio.sleep(0.5)
             added.add((run.site.server.memory_mib() - before) * 1000 / count)
             for chat in chats:
                 chat.close()
-    await _renew(run)
-
-
-async def _renew(run: Run) -> None:
-    """Whoever drove the old server drives the new one."""
-    run._parley = None
+    run.server_is_new()

@@ -17,7 +17,7 @@ from conversations.models import (
     Conversation,
     Kind,
     LedgerEntry,
-    Preset,
+    PresetModel,
     Provider,
     User,
 )
@@ -95,12 +95,12 @@ def with_address(thread: Thread, conversation: Conversation) -> Thread:
     return thread
 
 
-def offered(user: User) -> list[Any]:
-    """The presets that `user` may choose, each with the name of its model."""
-    presets = Preset.objects.visible_to(user).values_list(
-        "pk", "slug", "name", "description", "version__preset_models__model__name"
-    )
-    return [Choice(*row) for row in presets]
+def offered(user: User) -> list[Choice]:
+    """The presets that `user` may choose, each with the name of its first model."""
+    rows = PresetModel.objects.offered_to(user)
+    fields = ("pk", "slug", "name", "description")
+    columns = (f"version__preset__{field}" for field in fields)
+    return [Choice(*row) for row in rows.values_list(*columns, "model__name")]
 
 
 @dataclass

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -79,9 +79,18 @@ def _next_url(page: list[Any]) -> str:
 
 def _mark_of(after: str) -> tuple[datetime, UUID] | None:
     moment, _tilde, pk = after.partition("~")
-    parsed = parse_datetime(moment) if moment else None
+    parsed = _moment(moment)
     key = uuid_or_none(pk) if parsed else None
     return (parsed, key) if parsed and key else None
+
+
+def _moment(text: str) -> datetime | None:
+    """The moment that `text` spells, with its time zone; None for what is in no calendar."""
+    try:
+        parsed = parse_datetime(text)
+        return parsed.astimezone(UTC) if parsed and parsed.tzinfo else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def _day_label(moment: datetime, now: datetime) -> str:
@@ -100,7 +109,7 @@ def archived(request: PersonRequest) -> HttpResponse:
     """What was put away, newest first."""
     rows = Conversation.objects.managed_by(request.user).filter(archived_at__isnull=False)
     rows = rows.order_by("-archived_at")
-    if before := parse_datetime(request.GET.get("before", "") or "x"):
+    if before := _moment(request.GET.get("before", "")):
         rows = rows.filter(archived_at__lt=before)
     page = list(rows[: ARCHIVED_PAGE + 1])
     context: dict[str, Any] = {"conversations": page[:ARCHIVED_PAGE], "person": request.user}

@@ -105,13 +105,13 @@ class Watch:
         context.on("weberror", lambda error: self.said.append(f"uncaught: {error.error}"))
 
     def _console(self, message) -> None:
-        if message.type in ("error", "warning") and not message.page.url.split("?")[0].count("/admin/"):
+        if message.type in ("error", "warning") and not message.page.url.split("?")[0].count(
+            "/admin/"
+        ):
             self.said.append(f"{message.type}: {message.text} ({message.location.get('url')})")
 
     def left(self) -> list[str]:
-        return [
-            said for said in self.said if not any(re.search(one, said) for one in self.allowed)
-        ]
+        return [said for said in self.said if not any(re.search(one, said) for one in self.allowed)]
 
 
 @pytest.fixture

@@ -36,7 +36,10 @@ def is_flawless(page):
     """axe, whose script comes from its package and is put in past the policy by the browser."""
     found = Axe().run(page).response["violations"]
     told = [
-        {"rule": one["id"], "nodes": [n["html"][:160] + n["failureSummary"] for n in one["nodes"][:3]]}
+        {
+            "rule": one["id"],
+            "nodes": [n["html"][:160] + n["failureSummary"] for n in one["nodes"][:3]],
+        }
         for one in found
     ]
     assert not told, json.dumps(told, indent=1)

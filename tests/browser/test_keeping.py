@@ -127,6 +127,8 @@ def test_a_deletion_that_stands_takes_the_page_away_everywhere(talk, tab, site, 
     pk = talk.conversation
     other = tab().opens(pk).is_connected()
     from_row(talk, "delete")
+    expect(talk.toast).to_have_count(1)
+    expect(talk.toast).to_contain_text("Deleted.")
     talk.toast.get_by_role("button", name="Close").click()
     expect(talk.toast).to_have_count(0)
     expect(other.toast).to_contain_text("This isn’t here any more")

@@ -42,6 +42,7 @@ def test_enter_that_ends_a_composition_sends_nothing(talk):
 def test_escape_stops_the_reply_that_runs(talk, stand_in):
     question, name = held()
     talk.says(question)
+    talk.shows(said=2, replies=2)
     expect(talk.answer).to_be_visible()
     talk.page.keyboard.press("Escape")
     talk.is_done("stopped")
@@ -86,22 +87,35 @@ def test_a_question_mark_opens_the_sheet_but_not_while_writing(talk):
     expect(sheet).to_be_hidden()
 
 
-def test_the_first_tab_stop_skips_to_the_content(talk):
-    talk.page.evaluate("() => document.activeElement.blur()")
-    talk.page.keyboard.press("Tab")
-    expect(focused(talk)).to_have_text("Skip to the content")
+def from_the_top(chat):
+    """Begin where somebody begins who comes to the page by Tab."""
+    chat.page.locator(".skip-link").focus()
+
+
+def test_the_first_stop_skips_to_the_content(talk):
+    from_the_top(talk)
+    expect(talk.page.locator(".skip-link")).to_be_in_viewport(ratio=1)
+    talk.page.keyboard.press("Shift+Tab")
+    expect(focused(talk)).to_have_count(0)
+    from_the_top(talk)
     talk.page.keyboard.press("Enter")
     expect(talk.page.locator("#main")).to_be_focused()
+    talk.page.keyboard.press("Tab")
+    assert focused(talk).evaluate("e => e.closest('.room-head') !== null")
+
+
+PLACE = """e => {
+    const place = e.closest("#sidebar, .room-head, #messages, #composer");
+    return place ? place.id || place.className : "";
+}"""
 
 
 def test_tab_goes_from_the_list_through_the_head_and_thread_to_the_box(talk):
-    talk.page.evaluate("() => document.activeElement.blur()")
+    from_the_top(talk)
     seen = []
     for _ in range(60):
         talk.page.keyboard.press("Tab")
-        place = focused(talk).evaluate(
-            "e => e.closest('#sidebar, .room-head, #messages, #composer')?.id || e.closest('.room-head')?.className || ''"
-        )
+        place = focused(talk).evaluate(PLACE)
         if place and place not in seen:
             seen.append(place)
         if place == "composer":
@@ -110,6 +124,7 @@ def test_tab_goes_from_the_list_through_the_head_and_thread_to_the_box(talk):
 
 
 def test_what_has_the_focus_shows_it(talk):
+    from_the_top(talk)
     for _ in range(12):
         talk.page.keyboard.press("Tab")
         one = focused(talk)
@@ -147,6 +162,7 @@ def test_a_reply_is_tried_again_without_a_pointer(talk):
 def test_a_title_is_renamed_without_a_pointer(talk):
     talk.page.get_by_role("button", name="More").focus()
     talk.page.keyboard.press("Enter")
+    expect(focused(talk)).to_have_text("Rename")
     talk.page.keyboard.press("Enter")
     field = talk.page.get_by_role("textbox", name="Title")
     expect(field).to_be_focused()

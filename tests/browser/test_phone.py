@@ -9,7 +9,9 @@ from tests.browser.chat import Chat
 @pytest.fixture
 def phone(browsing, alice, site):
     def open_at(width=390):
-        window = browsing(alice, viewport={"width": width, "height": 760}, has_touch=True, is_mobile=True)
+        window = browsing(
+            alice, viewport={"width": width, "height": 760}, has_touch=True, is_mobile=True
+        )
         return Chat(window.new_page(), site.url)
 
     return open_at

@@ -219,5 +219,5 @@ def test_going_back_and_forth_shows_the_right_conversation(chat, alice):
     chat.has_answer("Here [[tokens=3 seed=9]]")
     chat.shows(said=2, replies=2)
     chat.page.go_forward()
-    expect(chat.said).to_contain_text("Beta")
+    expect(chat.said.last).to_contain_text("Beta")
     chat.shows(said=1, replies=1)

@@ -83,7 +83,7 @@ def test_an_unsent_draft_survives_a_reload(chat, alice):
     chat.opens(conversation)
     expect(chat.box).to_have_value("Half a thou")
     chat.says("[[tokens=3]]")
-    chat.is_done()
+    chat.shows(said=2, replies=2)
     chat.reloads()
     expect(chat.box).to_have_value("")
 

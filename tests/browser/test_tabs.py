@@ -9,7 +9,9 @@ from tests.browser.site import answer_to, held
 @pytest.fixture
 def lossy(watch):
     """What a browser says when the network is gone."""
-    watch.allow("ERR_INTERNET_DISCONNECTED", "WebSocket connection", "htmx:(afterRequest|sendError)")
+    watch.allow(
+        "ERR_INTERNET_DISCONNECTED", "WebSocket connection", "htmx:(afterRequest|sendError)"
+    )
 
 
 def test_two_tabs_show_the_same_growing_answer(tab, stand_in):

@@ -1,0 +1,193 @@
+"""The house: which module may build on which. A line that strays is named."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+HOUSE = ROOT / "conversations"
+
+# What each part may import of ours. The longest name that fits a module decides.
+MAY = {
+    "models": {"models"},
+    "providers": {"providers"},
+    "rendering": {"rendering"},
+    "problems": set(),
+    "engine.frames": set(),
+    "engine.estimate": set(),
+    "engine.writer": {"engine.frames"},
+    "engine.relay": {"engine.frames"},
+    "engine.store": {"models", "reserving"},
+    # The second part of the store: what a title needs to read and keep.
+    "engine.titles": {"models", "reserving", "engine.store", "engine.estimate", "providers"},
+    # The names of states and kinds, no rows: see `ONLY`.
+    "engine.run": {
+        "engine.store", "engine.estimate", "engine.frames", "engine.writer", "models", "providers",
+    },
+    "engine.tasks": {"engine.store", "engine.run", "engine.frames", "models"},
+    "engine": set(),
+    "live": {"engine.frames", "rendering"},
+    "reserving": {"models"},
+    "offering": {"models"},
+    "accounts": {"models"},
+    "turns": {"models", "problems", "reserving"},
+    "consumers": {"live", "process", "views.reading", "models"},
+    "routing": {"consumers"},
+    "views.presenting": {"models", "rendering"},
+    "views.fragments": {"views.presenting"},
+    "views.reading": {"live", "models", "views.fragments", "views.presenting", "engine.tasks"},
+    "views": {"models", "problems", "turns", "accounts", "process", "engine.frames", "views"},
+    "admin": {"models", "offering", "preparing", "process", "providers"},
+    "preparing": {"models", "offering", "providers"},
+    "management": {
+        "models", "offering", "preparing", "process", "providers", "rendering", "bench", "engine",
+    },
+    # The composition root.
+    "process": {
+        "models", "engine", "live", "providers", "rendering", "views.reading", "views.fragments",
+        "turns",
+    },
+    "bench": {"bench"},
+    "apps": {"process"},
+    "migrations": {"models"},
+}  # fmt: skip
+# Packages that belong to some parts alone.
+OURS_ALONE = {
+    "httpx": {"providers.http", "bench"},
+    "httpx_aiohttp": {"providers.http", "bench"},
+    "aiohttp": {"providers.http", "providers.guard", "bench"},
+    "comrak": {"rendering"},
+    "nh3": {"rendering"},
+    "latex2mathml": {"rendering"},
+    "pygments": {"rendering"},
+    "cryptography": {"models"},
+}
+NO_DJANGO = ("providers", "rendering", "engine.frames", "engine.writer", "engine.estimate", "live")
+ONLY = {
+    "engine.run": {"Call", "State", "new_id"},
+    "engine.tasks": {"State"},
+    "consumers": set(),
+}
+
+
+def fits(module, part):
+    return module == part or module.startswith(f"{part}.")
+
+
+def longest(module, parts):
+    return max((part for part in parts if fits(module, part)), key=len, default=None)
+
+
+def imports_of(path, package):
+    """(line, module, names) of every import in the file, relative ones made whole."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield node.lineno, alias.name, set()
+        elif isinstance(node, ast.ImportFrom):
+            base = (
+                package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            )
+            module = ".".join([*base, *filter(None, [node.module])])
+            names = {alias.name for alias in node.names}
+            if (ROOT / module.replace(".", "/")).is_dir():
+                # `from package import module`: each name may be a module of its own.
+                for name in names:
+                    yield node.lineno, f"{module}.{name}", {name}
+            else:
+                yield node.lineno, module, names
+
+
+def everything():
+    """Every import of the house: (file:line, importing part, imported module, names)."""
+    for path in sorted(HOUSE.rglob("*.py")):
+        relative = path.relative_to(ROOT)
+        dotted = ".".join(relative.with_suffix("").parts)
+        package = dotted if path.name == "__init__.py" else dotted.rpartition(".")[0]
+        package = package.removesuffix(".__init__")
+        name = dotted.removesuffix(".__init__").removeprefix("conversations").lstrip(".")
+        for line, module, names in imports_of(path, package):
+            yield f"{relative}:{line}", name, module, names
+
+
+IMPORTS = list(everything())
+
+
+def modules_of_ours(imported):
+    """The imported module below `conversations`, or None."""
+    if imported == "conversations" or not fits(imported, "conversations"):
+        return None
+    return imported.removeprefix("conversations.")
+
+
+def test_every_part_has_its_rule():
+    names = {name for _where, name, _module, _names in IMPORTS if name}
+    assert {name for name in names if longest(name, MAY) is None} == set()
+
+
+def test_imports_follow_the_table():
+    strays = []
+    for where, name, imported, _names in IMPORTS:
+        ours = modules_of_ours(imported)
+        part = longest(name, MAY) if name else None
+        if ours is None or part is None or fits(ours, part):
+            continue
+        if not any(fits(ours, allowed) for allowed in MAY[part]):
+            strays.append(f"{where}: {name} imports {ours}")
+    assert strays == []
+
+
+def test_the_names_of_states_are_all_that_the_runs_know_of_the_models():
+    strays = [
+        f"{where}: {name} imports {sorted(names - ONLY[name])}"
+        for where, name, imported, names in IMPORTS
+        if name in ONLY and fits(modules_of_ours(imported) or "", "models") and names - ONLY[name]
+    ]
+    assert strays == []
+
+
+@pytest.mark.parametrize("package", OURS_ALONE)
+def test_a_package_belongs_to_its_part(package):
+    strays = [
+        where
+        for where, name, imported, _names in IMPORTS
+        if fits(imported, package) and not any(fits(name, part) for part in OURS_ALONE[package])
+    ]
+    assert strays == []
+
+
+def test_some_parts_know_no_django():
+    strays = [
+        where
+        for where, name, imported, _names in IMPORTS
+        if fits(imported, "django") and any(fits(name, part) for part in NO_DJANGO)
+    ]
+    assert strays == []
+
+
+def test_the_bootstrap_needs_the_standard_library_only():
+    import sys
+
+    allowed = set(sys.stdlib_module_names) | {"chatsite"}
+    for path in (ROOT / "manage.py", ROOT / "chatsite" / "bootstrap.py"):
+        tree = ast.parse(path.read_text())
+        top = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+        names = {alias.name for node in top if isinstance(node, ast.Import) for alias in node.names}
+        names |= {node.module or "" for node in top if isinstance(node, ast.ImportFrom)}
+        assert {name for name in names if name.partition(".")[0] not in allowed} == set(), path.name
+
+
+def test_nothing_names_a_place_outside_the_project():
+    """Files are opened below the project or the data folder; `/proc` and `/dev` are the system's."""
+    homes = ("/home/", "/root/", "/Users/", f"{ROOT.parent}/")
+    strays = []
+    for folder in ("chatsite", "conversations", "tests"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            if path == Path(__file__).resolve():
+                continue
+            for node in ast.walk(ast.parse(path.read_text())):
+                text = node.value if isinstance(node, ast.Constant) else None
+                if isinstance(text, str) and (text.startswith(homes) or "../.." in text):
+                    strays.append(f"{path.relative_to(ROOT)}:{node.lineno}: {text[:60]}")
+    assert strays == []
