@@ -9,7 +9,8 @@ import time
 
 # What a key looks like: after its header's name, or in the shapes that providers give out.
 SECRETS = re.compile(
-    r"(?i)(authorization['\":=\s]+(?:bearer\s+|basic\s+)?|bearer\s+|api[-_]?key['\":=\s]+|cookie['\":=\s]+)[^\s'\",]+"
+    r"(?i)(authorization['\":=\s]+(?:bearer\s+|basic\s+)?|bearer\s+|api[-_]?key['\":=\s]+)[^\s'\",]+"
+    r"|(cookie['\":=\s]+)[^'\"\n]+"
     r"|\b(?:sk|pk|rk|gsk|xai|hf)[-_][A-Za-z0-9_\-]{12,}"
 )
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "request"}
@@ -17,7 +18,7 @@ STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "
 
 def redact(text: str) -> str:
     """`text` with whatever looks like a key or a cookie replaced by dots."""
-    return SECRETS.sub(lambda match: f"{match.group(1) or ''}…", text)
+    return SECRETS.sub(lambda match: f"{match.group(1) or match.group(2) or ''}…", text)
 
 
 class Lines(logging.Formatter):

@@ -100,7 +100,7 @@ class ProviderTests(TestCase):
         self.assertEqual(call("provider", "add", "Demo", "--kind", "demo").split(), ["demo"])
 
     def test_a_check_lists_what_a_server_offers(self):
-        with serving() as url:
+        with Serving() as url:
             call("provider", "add", "Here", "--kind", "openai_compatible", "--base-url", url)
             self.assertIn("It answers in", call("provider", "check", "Here"))
 
@@ -112,7 +112,7 @@ class ProviderTests(TestCase):
             call("provider", "check", "There")
 
 
-class serving:
+class Serving:
     """A stand-in provider in a thread of its own: the commands run a loop themselves."""
 
     def __enter__(self):

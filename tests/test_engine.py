@@ -121,7 +121,7 @@ class WritingTests(EngineTestCase):
             self.assertEqual(await state_of(self.completion), State.RUNNING)
 
     async def test_reasoning_and_answer_are_parts_of_their_own(self):
-        done, seen, _adapter = await self.run_with(
+        _done, seen, _adapter = await self.run_with(
             [[Reasoning("Let me think")], [Reasoning(".")], "Yes", END]
         )
         rows = Part.objects.filter(message=self.reply).order_by("index")
@@ -234,7 +234,7 @@ class GoingOnTests(EngineTestCase):
         turn = await in_db(turns.continue_)(
             author=self.alice, client_id="c", message_id=self.reply.pk, preset=""
         )
-        done, seen, adapter = await self.run_with([" upon", " a time", END], turn=turn)
+        _done, seen, adapter = await self.run_with([" upon", " a time", END], turn=turn)
         self.assertEqual(await text_of(self.reply), "Once upon a time")
         self.assertEqual((seen.frames[0].offset, seen.frames[0].text), (4, " upon"))
         (request,) = adapter.requests

@@ -202,8 +202,8 @@ class SecretTests(TestCase):
             str(key),
             f"{key}",
             f"{key:>40}",
-            "%s" % key,
-            "{}".format(key),
+            str.format("{}", key),
+            "%s" % key,  # noqa: UP031
             f"{[key]}",
         ]
         self.assertFalse([text for text in shown if "secret" in text or "4711" in text])

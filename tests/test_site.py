@@ -62,7 +62,7 @@ class LogTests(SimpleTestCase):
             "Authorization: Bearer abcdefgh12345678",
             "key sk-abcdefgh12345678 refused",
             "api_key=abcdefgh12345678",
-            "Cookie: abcdefgh12345678",
+            "Cookie: a=1; parley_session=abcdefgh12345678",
             "{'authorization': 'abcdefgh12345678'}",
         ):
             self.assertNotIn("abcdefgh12345678", redact(text))

@@ -107,7 +107,7 @@ class JoiningTests(SocketTestCase):
             self.assertFalse(socket.accepted)
 
     async def test_a_process_that_does_not_serve_says_try_again(self):
-        with mock.patch.object(consumers.ConversationSocket, "_hub", lambda _self: None):
+        with mock.patch.object(consumers.ConversationSocket, "_hub", return_value=None):
             self.assertEqual(await self.code(await self.opened(self.alice)), 1013)
 
     async def test_one_person_has_so_many_sockets_and_gets_a_place_back(self):
@@ -245,9 +245,11 @@ class LosingAccessTests(SocketTestCase):
         """`_recheck_forever` sleeps this long between two looks; the promise is five seconds."""
         slept = mock.AsyncMock(side_effect=asyncio.CancelledError)
         here = process.Process(serves=True, runs=False)
-        with mock.patch("conversations.process.asyncio.sleep", slept):
-            with self.assertRaises(asyncio.CancelledError):
-                await here._recheck_forever()
+        with (
+            mock.patch("conversations.process.asyncio.sleep", slept),
+            self.assertRaises(asyncio.CancelledError),
+        ):
+            await here._recheck_forever()
         self.assertLess(slept.await_args[0][0], 5)
 
 

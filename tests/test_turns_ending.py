@@ -8,7 +8,7 @@ from conversations import turns
 from conversations.models import Completion, Message, Reservation, Role, State
 from conversations.models.base import new_id
 from conversations.problems import Conflict, Invalid, NotFound
-from conversations.reserving import ENVELOPE_BYTES, ENVELOPE_BYTES_PER_MESSAGE
+from conversations.models.spending import ENVELOPE_BYTES, ENVELOPE_BYTES_PER_MESSAGE
 from tests import making
 from tests.test_turns import TurnTestCase
 
@@ -161,7 +161,7 @@ class ReservingTests(TurnTestCase):
         texts = len("Grüße 🐝".encode()) + len("Be brief, ü.".encode())
         most = texts + ENVELOPE_BYTES + 2 * ENVELOPE_BYTES_PER_MESSAGE
         self.assertEqual(self.held(turn).amount_nanos, most * 1_000 + 50 * 2_000)
-        self.assertEqual(self.held(turn).user, self.alice)
+        self.assertEqual(self.held(turn).completion.asked_by, self.alice)
 
     def test_the_whole_path_counts_and_other_branches_do_not(self):
         self.preset(parameters={"max_tokens": 1})

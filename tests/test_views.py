@@ -116,7 +116,7 @@ class TableTests(TestCase):
     def test_the_other_method_is_refused_and_a_get_changes_nothing(self):
         self.sign_in("owner")
         before = self.everything()
-        for name, method, statuses in TABLE:
+        for name, method, _statuses in TABLE:
             with self.subTest(name):
                 if method == "GET":
                     self.assertIn(self.client.get(self.address(name)).status_code, (200, NO))
@@ -160,7 +160,7 @@ class TableTests(TestCase):
         self.sign_in("owner")
         elsewhere = making.talk(self.people["owner"])
         for name, method, _statuses in TABLE:
-            if name.startswith("message-") and name != "message-create" or name == "message":
+            if (name.startswith("message-") and name != "message-create") or name == "message":
                 response = self.ask(self.address(name, pk=elsewhere.pk), method)
                 self.assertEqual(response.status_code, NO, name)
 
