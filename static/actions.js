@@ -32,6 +32,10 @@ async function branchOff(article, name, values) {
   if (!answer.ok) return answer.problem;
   delete article.dataset.client;
   if (!takeAnswer(answer.body, article)) return word("problem-403");
+  // What had the focus has gone with the old version.
+  if (document.activeElement === document.body) {
+    [...articles()].at(-1).querySelector("button:not([disabled])")?.focus({ preventScroll: true });
+  }
   if (location.search) history.replaceState({ htmx: true }, "", address("conversation"));
   followEnd();
   return "";

@@ -354,6 +354,16 @@ class LeaseTests(EngineTestCase):
             engine.start(self.completion.pk)
             self.assertFalse(engine.runs)
 
+    async def test_one_that_was_just_being_read_at_a_shutdown_is_marked_too(self):
+        turn = await in_db(making.asked)(self.alice, claim=new_id())
+        adapter = Played(["never", asyncio.Event()])
+        async with playing.engine(adapter) as engine:
+            engine.start_claimed(turn)
+            await asyncio.sleep(0)
+            await engine.close()
+            self.assertEqual(await state_of(turn.completion), State.INTERRUPTED)
+        self.assertEqual(adapter.requests, [])
+
     async def test_settling_a_run_twice_tells_once(self):
         job = await playing.claimed(self.completion)
         run = Run(job, playing.surroundings(Played(["Once", END])))

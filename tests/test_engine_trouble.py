@@ -143,6 +143,28 @@ class FallingBackTests(EngineTestCase):
         self.assertEqual(done.cost_nanos, 10 * 10_000 + 5 * 20_000)
         self.assertEqual(len({frame.message for frame in seen.frames}), 1)
 
+    def limit_answers(self):
+        models = [row.model for row in self.preset.version.preset_models.order_by("position")]
+        making.new_version(self.preset, models, parameters={"max_tokens": 10})
+
+    async def test_each_further_call_is_held_before_it_is_made(self):
+        held = []
+
+        class Second(Played):
+            async def stream(self, request):
+                rows = Reservation.objects.order_by("created_at")
+                held.extend(await in_db(list)(rows.values_list("amount_nanos", flat=True)))
+                async for batch in super().stream(request):
+                    yield batch
+
+        await in_db(self.limit_answers)()
+        done, _seen = await self.run_models(
+            first=Played([errors.NotFound()]), second=Second(["Hello", END])
+        )
+        self.assertEqual((len(held), held[0]), (2, None))
+        self.assertGreater(held[1], done.cost_nanos)
+        self.assertFalse(await in_db(Reservation.objects.exists)())
+
     async def test_after_the_first_token_it_does_not(self):
         second = Played(["never", END])
         failed, _seen = await self.run_models(

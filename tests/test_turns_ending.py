@@ -7,8 +7,8 @@ from django.utils import timezone
 from conversations import turns
 from conversations.models import Completion, Message, Reservation, Role, State
 from conversations.models.base import new_id
-from conversations.problems import Conflict, Invalid, NotFound
 from conversations.models.spending import ENVELOPE_BYTES, ENVELOPE_BYTES_PER_MESSAGE
+from conversations.problems import Conflict, Invalid, NotFound
 from tests import making
 from tests.test_turns import TurnTestCase
 

@@ -124,6 +124,8 @@ class Engine:
         self.runs[job.completion] = run
         if job.completion in self.stopped:
             run.stop()
+        elif self._closing:
+            run.interrupt()
         facts: dict[str, str] | None = None
         try:
             facts = await run.execute()

@@ -52,7 +52,8 @@ def _candidates(body: dict[str, Any]) -> Iterator[dict[str, Any]]:
     if isinstance(timings, dict):
         yield _from_timings(timings)
     choices = body.get("choices")
-    inner = [choice.get("usage") for choice in choices or [] if isinstance(choice, dict)]
+    listed = choices if isinstance(choices, list) else []
+    inner = [choice.get("usage") for choice in listed if isinstance(choice, dict)]
     groq, meta = body.get("x_groq"), body.get("meta")
     inner.append(groq.get("usage") if isinstance(groq, dict) else None)
     inner.append(body.get("usage"))
