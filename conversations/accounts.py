@@ -6,9 +6,11 @@ from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core import context
+from allauth.core.exceptions import ImmediateHttpResponse
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
+from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 
 from conversations.models import OneTimeLink, User
@@ -46,7 +48,8 @@ class AccountAdapter(DefaultAccountAdapter):
         if settings.REGISTRATION == "invite":
             token = request.session.pop(INVITATION, "")
             if OneTimeLink.objects.use(OneTimeLink.INVITE, token) is None:
-                raise ValidationError(_("This invitation has been used or has ended."))
+                # Somebody else was faster with it: registration is closed now, and says so.
+                raise ImmediateHttpResponse(redirect("account_signup"))
         return super().save_user(request, user, form, commit)
 
     def _invitation(self, request: HttpRequest) -> OneTimeLink | None:

@@ -29,7 +29,11 @@ MOST_SILENT_BYTES = 16 * 1024 * 1024
 # Four bytes a character at most; larger snapshots go by HTTP.
 MOST_FRAME_CHARACTERS = 120_000
 KEY = re.compile(r"\bid=\"(m-[0-9a-f]{32})(?=[-\"])|#(m-[0-9a-f]{32})(?=-)")
+# What is missing comes with the next save.
+REREAD_SECONDS = 0.3
 TRY_AGAIN_LATER = 1013
+# Seconds after which a conversation that somebody began to watch is read again.
+LOOK_AGAIN_AFTER = (0.7, 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +279,24 @@ class Hub:
         room.ready.set()
         for event in early:
             self._on_event(event)
+        if room.copies:
+            self._spawn(self._look_again(room))
+
+    async def _look_again(self, room: Room) -> None:
+        """What another process told before its word could reach this one is stored by now."""
+        for seconds in LOOK_AGAIN_AFTER:
+            await asyncio.sleep(seconds)
+            for message in list(room.copies):
+                snapshot = await self._reader.snapshot(message)
+                if self.rooms.get(room.conversation) is not room or message not in room.copies:
+                    continue
+                if snapshot is None:
+                    del room.copies[message]
+                    await self._replace(room, message)
+                    continue
+                for index, kind, text in snapshot.parts:
+                    frame = Frame(room.conversation, message, index, kind, 0, text)
+                    self._on_frame(room, frame)
 
     def _on_event(self, event: Event) -> None:
         room = self.rooms.get(event.conversation)
@@ -322,23 +344,37 @@ class Hub:
         self._spawn(self._reread(room, copy, frame.message))
 
     async def _reread(self, room: Room, copy: Copy, message: UUID) -> None:
-        if message not in room.known:
-            room.known.add(message)
-            articles = await self._reader.articles(room.conversation, [message])
-            for article in articles.values():
-                self._send(room, introducing(article))
-        snapshot = await self._reader.snapshot(message)
-        waiting = copy.waiting or []
-        if room.copies.get(message) is not copy:
+        """Show what is stored, with what came meanwhile; again while a piece is missing."""
+        while room.copies.get(message) is copy:
+            try:
+                await self._introduce(room, message)
+                snapshot = await self._reader.snapshot(message)
+            except Exception:
+                log.exception("reading a message failed")
+                await asyncio.sleep(REREAD_SECONDS)
+                continue
+            if room.copies.get(message) is not copy:
+                return
+            if snapshot is None:  # it has ended, and nobody told us
+                del room.copies[message]
+                await self._replace(room, message)
+                return
+            fresh = Copy(message, snapshot)
+            if all(fresh.apply(frame) is not None for frame in copy.waiting or []):
+                room.copies[message] = fresh
+                body = whole_body(fresh.key, self._all_parts(fresh))
+                self._send(room, body, None, self._mark(fresh))
+                return
+            await asyncio.sleep(REREAD_SECONDS)
+
+    async def _introduce(self, room: Room, message: UUID) -> None:
+        """Show a message that was never announced here."""
+        if message in room.known:
             return
-        fresh = Copy(message, snapshot)
-        behind = any(fresh.apply(frame) is None for frame in waiting)
-        if behind:
-            await asyncio.sleep(0.3)
-            self._spawn(self._reread(room, copy, message))
-            return
-        room.copies[message] = fresh
-        self._send(room, whole_body(fresh.key, self._all_parts(fresh)), None, self._mark(fresh))
+        articles = await self._reader.articles(room.conversation, [message])
+        room.known.add(message)
+        for article in articles.values():
+            self._send(room, introducing(article))
 
     def _on_settled(self, room: Room, event: Settled) -> None:
         room.known.add(event.message)

@@ -7,6 +7,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 HOUSE = ROOT / "conversations"
+CLIMB = "../" * 2
 
 # What each part may import of ours. The longest name that fits a module decides.
 MAY = {
@@ -188,6 +189,6 @@ def test_nothing_names_a_place_outside_the_project():
                 continue
             for node in ast.walk(ast.parse(path.read_text())):
                 text = node.value if isinstance(node, ast.Constant) else None
-                if isinstance(text, str) and (text.startswith(homes) or "../.." in text):
+                if isinstance(text, str) and (text.startswith(homes) or CLIMB in text):
                     strays.append(f"{path.relative_to(ROOT)}:{node.lineno}: {text[:60]}")
     assert strays == []

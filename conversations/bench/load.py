@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from .processes import Child
+from .processes import Child, Failed
 from .sockets import Socket
 from .stats import percentile
 
@@ -32,7 +32,9 @@ class Stream:
         self.first: int | None = None
         self.delays: list[int] = []
         self.trouble = ""
+        self.fetching = 0
         self.ended = asyncio.Event()
+        self._told = False
 
     def feed(self, data: bytes, now: int) -> None:
         for found in STAMP.findall(data) if self._stamped else ():
@@ -47,6 +49,12 @@ class Stream:
         elif b"-state" in data and (state := ENDED.search(data)):
             if state[1] != b"done":
                 self.trouble = state[1].decode()
+            self._told = True
+            self.check()
+
+    def check(self) -> None:
+        """It has ended when its state is told and nothing is on its way by HTTP."""
+        if self._told and not self.fetching:
             self.ended.set()
 
     def fail(self, trouble: str) -> None:
@@ -204,6 +212,7 @@ async def flood(load: Load, count: int, tokens: int, text: str = "prose") -> tup
     seconds, cpu = time.monotonic() - began, load.child.cpu_seconds() - cpu
     for chat in chats:
         chat.close()
-    if any(stream.trouble for stream in streams):
-        return math.nan, math.nan
+    for stream in streams:
+        if stream.trouble:
+            raise Failed(f"A flood failed: {stream.trouble}")
     return count * tokens / seconds, cpu / (count * tokens) * 1e6

@@ -17,6 +17,7 @@ class Socket(asyncio.Protocol):
 
     def __init__(self, on_text: OnText) -> None:
         self.on_text = on_text
+        self.on_close: Callable[[], None] | None = None
         self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.closed = False
         self._buffer = bytearray()
@@ -51,6 +52,8 @@ class Socket(asyncio.Protocol):
         self.closed = True
         if not self.opened.done():
             self.opened.set_exception(ConnectionError("the socket was refused"))
+        elif self.on_close is not None:
+            self.on_close()
 
     def data_received(self, data: bytes) -> None:
         now = time.monotonic_ns()

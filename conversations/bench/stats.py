@@ -32,6 +32,8 @@ def spread(values: Sequence[float]) -> str:
     """The median, and the lowest and highest beside it if there were several runs."""
     if not values:
         return ""
+    if any(map(math.isnan, values)):
+        return "failed"
     middle = short(median(values))
     return middle if len(values) == 1 else f"{middle} ({short(min(values))}–{short(max(values))})"
 
@@ -82,6 +84,8 @@ class Figure:
         if self.target is None or not self.runs:
             return ""
         value = self.ratio if self.target.of_relay else median(self.runs)
+        if any(map(math.isnan, self.runs)):
+            return "missed"
         return "ok" if self.target.holds(value) else "missed"
 
     def row(self) -> list[str]:

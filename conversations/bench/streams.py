@@ -76,7 +76,7 @@ async def _delays(
     used = run.figure(f"processor time per token, {name}", "µs", bound)
     parley = await run.parley()
     results = []
-    seconds = 1.0 if run.quick else 3.0
+    seconds = 1.0 if run.quick else 2.5
     await paced(parley, count, 0.1)
     for _run in range(run.repeat):
         relay = await paced(run.relay, count, seconds)
@@ -118,7 +118,7 @@ async def viewers(run: Run) -> None:
     ratio = run.figure("ten viewers of an answer against one", "× CPU", Target(2.5))
     single = run.figure("  processor time per token, one viewer", "µs")
     ten = run.figure("  processor time per token, ten viewers", "µs")
-    seconds = 1.0 if run.quick else 3.0
+    seconds = 1.0 if run.quick else 2.5
     for _run in range(run.repeat):
         alone = await paced(parley, 10, seconds)
         await asyncio.sleep(0.3)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import re
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -41,6 +42,8 @@ from conversations.providers.errors import NotFound, ProviderError, retry_delay
 log = logging.getLogger(__name__)
 
 MOST_CHARACTERS = 2_000_000
+# What no database takes: NUL, and halves of characters.
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 MOST_TRIES = 3
 SETTLE_SECONDS = 30
 PARAMETERS = frozenset(Parameters.__dataclass_fields__)
@@ -228,6 +231,8 @@ class Run:
             self._first_text_at = self.around.pace.now()
             call.first_token_ms = round((self._first_text_at - began) * 1000)
         if choice < len(self.writers):
+            if not text.isascii() or "\0" in text:
+                text = UNSTORABLE.sub("\ufffd", text)
             writer = self.writers[choice]
             writer.add(kind, text)
             if writer.characters > MOST_CHARACTERS:
@@ -273,27 +278,27 @@ class Run:
         return taken
 
     def _unsaved(self, writer: Writer, part: PartText, text: str) -> store.Unsaved:
-        key = (writer.message, part.index)
-        opens = key not in self.part_ids
-        pk = self.part_ids.setdefault(key, new_id())
+        opens, part.stored = not part.stored, True
+        offset, part.saved = part.saved, part.saved + len(text)
         return store.Unsaved(
-            pk,
-            writer.message,
-            part.index,
-            part.kind,
-            opens,
-            self.job.completion,
-            self.job.claim,
-            text,
+            part=self.part_ids.setdefault((writer.message, part.index), new_id()),
+            message=writer.message,
+            index=part.index,
+            kind=part.kind,
+            opens=opens,
+            completion=self.job.completion,
+            claim=self.job.claim,
+            offset=offset,
+            text=text,
         )
 
     def put_back(self, piece: store.Unsaved) -> None:
         """Storing failed: the text waits for the next try."""
         for writer in self.writers:
             if writer.message == piece.message:
-                writer.parts[piece.index].unsaved.insert(0, piece.text)
-                if piece.opens:
-                    self.part_ids.pop((piece.message, piece.index), None)
+                part = writer.parts[piece.index]
+                part.unsaved.insert(0, piece.text)
+                part.saved, part.stored = piece.offset, not piece.opens
                 self.around.pace.dirty.add(writer)
 
     async def settle(self, outcome: store.Outcome) -> dict[str, str] | None:

@@ -41,7 +41,7 @@ PURGED_AT_ONCE = 20
 
 APPEND = """
     UPDATE conversations_part SET text = text || %s
-    WHERE id = %s AND EXISTS (
+    WHERE id = %s AND LENGTH(text) = %s AND EXISTS (
         SELECT 1 FROM conversations_completion c
         WHERE c.id = %s AND c.claim = %s AND c.state = 'running')
 """
@@ -114,6 +114,11 @@ class CallResult:
     dollars: Decimal | None = None
     first_token_ms: int | None = None
 
+    @property
+    def was_used(self) -> bool:
+        """Whether the provider did anything that it may charge for."""
+        return self.usage_source != "none" or self.dollars is not None
+
 
 @dataclass(slots=True)
 class Outcome:
@@ -137,6 +142,7 @@ class Unsaved:
     opens: bool
     completion: UUID
     claim: UUID
+    offset: int
     text: str
 
 
@@ -295,9 +301,16 @@ def targets_of(version: UUID) -> list[Target]:
 
 @transaction.atomic
 def save(batch: list[Unsaved]) -> bool:
-    """Append all unsaved text in one transaction; False when some claim was lost."""
+    """Append all unsaved text in one transaction; False when some claim was lost.
+
+    Saving a piece twice, since nobody heard of the first time, adds it once: its offset tells.
+    """
     _open_parts([piece for piece in batch if piece.opens])
-    rows = [(piece.text, *_keys(piece.part, piece.completion, piece.claim)) for piece in batch]
+    rows = [
+        (piece.text, part, piece.offset, completion, claim)
+        for piece in batch
+        for part, completion, claim in [_keys(piece.part, piece.completion, piece.claim)]
+    ]
     with connection.cursor() as cursor:
         cursor.executemany(APPEND, rows)
         return bool(cursor.rowcount == len(rows))
@@ -309,9 +322,12 @@ def _open_parts(pieces: list[Unsaved]) -> None:
         return
     held = still_held([piece.claim for piece in pieces])
     Part.objects.bulk_create(
-        Part(pk=p.part, message_id=p.message, index=p.index, kind=p.kind)
-        for p in pieces
-        if p.claim in held
+        [
+            Part(pk=p.part, message_id=p.message, index=p.index, kind=p.kind)
+            for p in pieces
+            if p.claim in held
+        ],
+        ignore_conflicts=True,
     )
 
 
@@ -392,7 +408,7 @@ def settle(
     stopped = outcome.state == State.STOPPED
     last = next((call for call in reversed(calls) if call.usage_source != "none"), None)
     costs = [_charge_of(call) for call in calls]
-    known = [nanos for nanos, _source in costs if nanos is not None]
+    charged = [cost for call, (cost, _source) in zip(calls, costs, strict=True) if call.was_used]
     taken = held.filter(pk=job.completion).update(
         state=outcome.state,
         finished_at=Now(),
@@ -405,7 +421,7 @@ def settle(
         prompt_tokens=last.prompt_tokens if last else None,
         completion_tokens=last.completion_tokens if last else None,
         usage_source=last.usage_source if last else "none",
-        cost_nanos=sum(known) if known else None,
+        cost_nanos=None if not charged or None in charged else sum(filter(None, charged)),
         cost_source=costs[-1][1] if costs else "none",
         first_token_ms=next(
             (c.first_token_ms for c in calls if c.first_token_ms is not None), None
@@ -483,7 +499,7 @@ def record_calls(job: Job, calls: list[CallResult]) -> Completion:
             first_token_ms=call.first_token_ms,
             finished_at=now,
         )
-        if call.usage_source != "none" or nanos is not None:
+        if call.was_used:
             entries.append(_entry(completion, row, call, nanos, source))
     LedgerEntry.objects.bulk_create(entries)
     return completion

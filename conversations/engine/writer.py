@@ -29,8 +29,10 @@ class PartText:
         "kind",
         "pieces",
         "resumed",
+        "saved",
         "sent",
         "started",
+        "stored",
         "unsaved",
     )
 
@@ -38,7 +40,9 @@ class PartText:
         self.index = index
         self.kind = kind
         self.pieces = [text] if text else []
-        self.resumed = self.sent = len(text)
+        self.resumed = self.sent = self.saved = len(text)
+        # Whether the part has a row; `saved` is how much of its text is in it.
+        self.stored = started is None
         self.fresh: list[str] = []
         self.unsaved: list[str] = []
         self.started = self.ended = started
