@@ -123,4 +123,4 @@ class LeaseTests(EngineTestCase):
         )
         await in_db(store.save)([piece])
         await in_db(store.save)([piece])
-        self.assertEqual(await text_of(message), "once")
+        self.assertEqual(await in_db(making.text_of)(message), "once")

@@ -53,6 +53,7 @@ class Program:
 
     def __init__(self, arguments: list[str], env: dict[str, str], log: Path) -> None:
         self._heard: list[str] = []
+        self._is_silent = False  # it has ended
         self._news = threading.Condition()
         self.log = log
         with log.open("ab") as errors:
@@ -75,6 +76,9 @@ class Program:
             with self._news:
                 self._heard.append(line.strip())
                 self._news.notify_all()
+        with self._news:
+            self._is_silent = True
+            self._news.notify_all()
 
     def says(self, pattern: str, seconds: float = START_SECONDS) -> str:
         """Wait for a line that fits `pattern`; returns its first group, or what fitted."""
@@ -83,7 +87,8 @@ class Program:
             return next((m for line in self._heard if (m := re.search(pattern, line))), None)
 
         with self._news:
-            match = self._news.wait_for(found, seconds)
+            self._news.wait_for(lambda: found() or self._is_silent, seconds)
+            match = found()
         if match is None:
             raise AssertionError(f"No line like {pattern!r}:\n{self.log.read_text()[-4000:]}")
         return match[1] if match.re.groups else match[0]
