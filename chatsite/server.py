@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from daphne.server import Server
+from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 from twisted.internet import defer, reactor
 
 PING_SECONDS = 15
@@ -19,6 +20,22 @@ MOST_MESSAGE_BYTES = 512 * 1024
 
 class PortTaken(Exception):
     """Something else listens there."""
+
+
+class Socket(WebSocketProtocol):
+    """Daphne's socket, which may close with the codes that tell a page to come back.
+
+    autobahn leaves those from 1001 to 1014 to itself; what sends the frame knows no such bound.
+    """
+
+    def serverClose(self, code: int | None = None) -> None:  # noqa: N802
+        if code is not None and 1001 <= code < 3000:
+            self.sendCloseFrame(code=code)
+        else:
+            super().serverClose(code)
+
+
+WebSocketFactory.protocol = Socket
 
 
 class ParleyServer(Server):

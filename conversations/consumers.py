@@ -13,7 +13,7 @@ from django.conf import settings
 
 from conversations import process
 from conversations.live import Hub, Viewer
-from conversations.views.reading import may_watch, session_key
+from conversations.views.reading import may_watch, other_title, session_key
 
 NOT_FOUND = 4404
 TOO_MANY_MISTAKES = 1008
@@ -29,11 +29,15 @@ open_sockets: dict[UUID, int] = {}
 
 
 class Said(msgspec.Struct, forbid_unknown_fields=True):
-    """What a page may say: what it shows (steps by part, by message), or the last that it got."""
+    """What a page may say: what it shows (steps by part, by message), or the last that it got.
+
+    `title` is the version of the title that it shows.
+    """
 
     have: dict[UUID, dict[str, int]] | None = None
     after: int | None = None
     ack: int | None = None
+    title: int | None = None
 
 
 decode = msgspec.json.Decoder(Said).decode
@@ -47,6 +51,13 @@ class ConversationSocket(AsyncWebsocketConsumer):
     viewer: Viewer | None = None
     mistakes = 0
     _beat: asyncio.TimerHandle | None = None
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """What a page says asks for no database by itself: it needn't hop to its thread first."""
+        if message["type"] == "websocket.receive":
+            await self.websocket_receive(message)
+        else:
+            await super().dispatch(message)
 
     async def connect(self) -> None:
         user = self.scope["user"]
@@ -102,6 +113,13 @@ class ConversationSocket(AsyncWebsocketConsumer):
         if said.have is not None:
             after = said.after if said.after is not None and 0 <= said.after < 2**31 else 2**31 - 1
             await hub.catch_up(self.conversation, self.viewer, said.have, after)
+            if said.title is not None and 0 <= said.title < 2**31:
+                await self._retitle(said.title)
+
+    async def _retitle(self, version: int) -> None:
+        """The title may have changed before this socket was open."""
+        if html := await database_sync_to_async(other_title)(self.conversation, version):
+            await self.send(text_data=html)
 
     async def check(self) -> None:
         """Access may have changed: close if it is gone."""

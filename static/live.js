@@ -103,7 +103,7 @@ document.addEventListener("htmx:wsConnecting", () => {
 document.addEventListener("htmx:wsOpen", () => {
   heardAt = performance.now();
   found();
-  send({ have: have(), after: lastSequence() });
+  send({ have: have(), after: lastSequence(), title: Number(byId("title")?.dataset.version) || 0 });
 });
 
 document.addEventListener("htmx:wsClose", ({ target, detail }) => {

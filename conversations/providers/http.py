@@ -8,7 +8,8 @@ import asyncio
 import functools
 import socket
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import aiohttp
@@ -24,6 +25,8 @@ from .guard import check_address, check_url
 MAX_BODY_BYTES = 16 * 1024 * 1024
 MAX_ERROR_BYTES = 64 * 1024
 DRAIN_SECONDS = 0.25
+LOOK_SECONDS = 0.05
+LOST = (httpx.HTTPError, httpx.StreamError, aiohttp.ClientError, OSError)
 
 T = TypeVar("T")
 
@@ -61,13 +64,20 @@ class Reply:
 
     async def blocks(self) -> AsyncGenerator[bytes]:
         """Yield the body as the network brings it. Raises `Timeout` or `ConnectionLost`."""
-        blocks = self._raw()
-        while True:
-            block = await self._clock.within(_next(blocks))
-            if block is None:
-                return
-            self._clock.alive = True
-            yield block
+        blocks, clock = self._raw(), self._clock
+        with clock.watching() as watch:
+            while True:
+                watch.waits = True
+                try:
+                    block = await anext(blocks, None)
+                except (asyncio.CancelledError, *LOST) as trouble:
+                    watch.explain(trouble)
+                    raise _mapped(trouble) from trouble
+                watch.waits = False
+                if block is None:
+                    return
+                clock.heard()
+                yield block
 
     async def read(self, limit: int = MAX_BODY_BYTES, *, cut: bool = False) -> bytes:
         """Return the whole body; beyond `limit` bytes cut it, or else raise `Protocol`."""
@@ -138,31 +148,85 @@ class _Clock:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._deadlines = endpoint.deadlines
-        self._now = asyncio.get_running_loop().time
-        self._begin = self._now()
-        self.alive = False
+        self._loop = asyncio.get_running_loop()
+        self._begin = self._loop.time()
+        self._heard: float | None = None
+        self.silence = endpoint.deadlines.silence
 
-    async def within(self, step: Awaitable[T]) -> T:
-        """Await `step`, no longer than the deadline that applies; map what goes wrong."""
-        until, name = self._deadline()
-        try:
-            async with asyncio.timeout_at(until):
-                return await step
-        except TimeoutError as trouble:
-            raise Timeout(f"no answer within the {name} deadline") from trouble
-        except (httpx.HTTPError, httpx.StreamError, aiohttp.ClientError, OSError) as trouble:
-            raise _mapped(trouble) from trouble
+    def heard(self) -> None:
+        """The provider has said something."""
+        self._heard = self._loop.time()
 
-    def _deadline(self) -> tuple[float, str]:
+    def deadline(self) -> tuple[float, str]:
+        """When patience ends, and what it is called."""
         total = self._begin + self._deadlines.total
-        if self.alive:
-            step, name = self._now() + self._deadlines.silence, "silence"
+        if self._heard is not None:
+            step, name = self._heard + self._deadlines.silence, "silence"
         else:
             step, name = self._begin + self._deadlines.first_byte, "first byte"
         return (total, "total") if total < step else (step, name)
 
+    async def within(self, step: Awaitable[T]) -> T:
+        """Await `step`, no longer than the deadline that applies; map what goes wrong."""
+        until, name = self.deadline()
+        try:
+            async with asyncio.timeout_at(until):
+                return await step
+        except TimeoutError as trouble:
+            raise _late(name) from trouble
+        except LOST as trouble:
+            raise _mapped(trouble) from trouble
 
-def _mapped(trouble: Exception) -> ProviderError:
+    @contextmanager
+    def watching(self) -> "Iterator[_Watch]":
+        """Look after this task while it reads: one timer for all its blocks, not one for each."""
+        watch = _Watch(self, self._loop)
+        try:
+            yield watch
+        finally:
+            watch.end()
+
+
+class _Watch:
+    """Cancels its task once the deadline has passed while it `waits`."""
+
+    def __init__(self, clock: _Clock, loop: asyncio.AbstractEventLoop) -> None:
+        self.waits = False
+        self._clock, self._loop = clock, loop
+        self._task = asyncio.current_task()
+        self._late = ""
+        self._timer = loop.call_at(self._next_look(), self._look)
+
+    def _look(self) -> None:
+        until, name = self._clock.deadline()
+        if self._loop.time() < until or not self.waits:
+            self._timer = self._loop.call_at(self._next_look(), self._look)
+        elif self._task is not None:
+            self._late = name
+            self._task.cancel()
+
+    def _next_look(self) -> float:
+        """At the deadline; sooner while it may still become a nearer one, as the first byte does."""
+        now, until = self._loop.time(), self._clock.deadline()[0]
+        return max(now + LOOK_SECONDS, min(until, now + self._clock.silence))
+
+    def explain(self, trouble: BaseException) -> None:
+        """Raise what has really happened, where it was a cancellation."""
+        if not isinstance(trouble, asyncio.CancelledError):
+            return
+        if self._late and self._task is not None and self._task.uncancel() == 0:
+            raise _late(self._late) from trouble
+        raise trouble
+
+    def end(self) -> None:
+        self._timer.cancel()
+
+
+def _late(name: str) -> Timeout:
+    return Timeout(f"no answer within the {name} deadline")
+
+
+def _mapped(trouble: BaseException) -> ProviderError:
     """Our error for one of httpx or aiohttp, which maps lost connections to connect timeouts."""
     cause = trouble.__cause__ or trouble
     if isinstance(cause, aiohttp.ServerTimeoutError | TimeoutError):
@@ -172,10 +236,6 @@ def _mapped(trouble: Exception) -> ProviderError:
     if isinstance(cause, httpx.DecodingError):
         return Protocol(str(cause))
     return ConnectionLost(str(cause) or type(cause).__name__)
-
-
-async def _next(blocks: AsyncIterator[bytes]) -> bytes | None:
-    return await anext(blocks, None)
 
 
 def _client(endpoint: Endpoint) -> httpx.AsyncClient:

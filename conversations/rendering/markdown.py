@@ -101,7 +101,7 @@ def _first_notes(text: str) -> str:
             fence = "" if fence else mark[1]
         note = None if fence else NOTE.match(line)
         if note and note[2].casefold() in seen:
-            lines[at] = f"{note[1]}{note[2]} {at}]:{line[note.end() :]}"
+            lines[at] = f"{note[1]}{note[2]}~{at}]:{line[note.end() :]}"
         elif note:
             seen.add(note[2].casefold())
     return "\n".join(lines)

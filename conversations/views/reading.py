@@ -11,7 +11,7 @@ from django.contrib.sessions.backends.base import SessionBase
 
 from conversations.live import Hub, Snapshot, Viewer
 from conversations.models import OPEN, Conversation, Message, Part, User
-from conversations.views.fragments import article_html
+from conversations.views.fragments import article_html, title_html
 from conversations.views.presenting import shown
 
 if TYPE_CHECKING:
@@ -132,3 +132,10 @@ def may_watch(viewer: Viewer, conversation: UUID) -> bool:
     """Whether this person may read this conversation now."""
     user = User.objects.filter(pk=viewer.person, is_active=True).first()
     return bool(user and Conversation.objects.visible_to(user).filter(pk=conversation).exists())
+
+
+def other_title(conversation: UUID, version: int) -> str:
+    """The title's markup, if it has another version by now."""
+    rows = Conversation.objects.filter(pk=conversation).exclude(version=version)
+    found = rows.values_list("title", "version").first()
+    return title_html(conversation, *found) if found else ""

@@ -1,9 +1,9 @@
 """Other answers and other wordings: nothing is overwritten."""
 
 import pytest
-from conversations.providers.demo_text import answer
 from playwright.sync_api import expect
 
+from conversations.providers.demo_text import answer
 from tests.browser.site import DEMO, SMALL, answer_to
 
 QUESTION = "Say it [[tokens=6 seed=1]]"

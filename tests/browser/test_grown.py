@@ -161,6 +161,7 @@ def test_a_killed_worker_leaves_the_reply_to_be_continued_by_another(tabs, grown
     here.begins(question)
     here.has_text(half_of(question))
     there.opens(here.conversation).is_connected()
+    there.has_text(half_of(question))
     grown.worker.kill()
     grown.hire()
     for tab in tabs:

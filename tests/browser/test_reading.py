@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from conversations.bench.provider import expected_text
 from playwright.sync_api import expect
 
+from conversations.bench.provider import expected_text
 from tests.browser.chat import Chat
 from tests.browser.site import DEMO, Person, answer_to, held
 

@@ -3,9 +3,9 @@
 import re
 
 import pytest
-from conversations.providers.demo_text import answer
 from playwright.sync_api import expect
 
+from conversations.providers.demo_text import answer
 from tests.browser.chat import Chat
 from tests.browser.site import DEMO, PASSWORD, Person
 

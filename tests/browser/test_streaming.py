@@ -1,8 +1,8 @@
 """A reply as it grows: seen at once, kept when stopped, whole after a reload."""
 
-from conversations.bench.provider import expected_reasoning
 from playwright.sync_api import expect
 
+from conversations.bench.provider import expected_reasoning
 from tests.browser.site import answer_to, held
 
 
