@@ -277,7 +277,7 @@ def _writable(user: User, message_id: UUID) -> Message:
 
 def _locked(author: User, conversation_id: UUID, *, messages: int) -> tuple[Conversation, int]:
     """The conversation, its row locked by taking places in its order, and the first place."""
-    conversation = Conversation.objects.writable_by(author).filter(pk=conversation_id).first()
+    conversation = Conversation.objects.one_writable(author, conversation_id)
     if conversation is None:
         raise NotFound
     return conversation, Conversation.objects.give_out_sequences(conversation.pk, messages)

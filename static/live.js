@@ -9,6 +9,7 @@ import { lastSequence, sift, takeAnew } from "./turns.js";
 const GONE = 4404;
 const HEAD = /^<!--(?:hb|(\d+)(?: (m-[0-9a-f]{32}) (\d+) (\d+))?)-->/;
 const ACK_MS = 250;
+const ACK_CHARACTERS = 65_536;
 const SILENCE_MS = 40_000;
 const QUIET_MS = 1_500;
 const POLL_AFTER_MS = 10_000;
@@ -19,6 +20,7 @@ let newest = null;
 let mark = null;
 let sequence = 0;
 let ackTimer = 0;
+let unacknowledged = 0;
 let quietTimer = 0;
 let heardAt = 0;
 let lostAt = 0;
@@ -59,12 +61,22 @@ function have() {
   return shown;
 }
 
-function acknowledge(number) {
+/** Tell what has come, now and then; at once when it is much, before the server stops waiting. */
+function acknowledge(number, length) {
   sequence = Number(number);
-  ackTimer ||= setTimeout(() => {
-    ackTimer = 0;
-    send({ ack: sequence });
-  }, ACK_MS);
+  unacknowledged += length;
+  if (unacknowledged >= ACK_CHARACTERS) sendAck();
+  else ackTimer ||= setTimeout(sendAck, ACK_MS);
+}
+
+function sendAck() {
+  forgetAck();
+  send({ ack: sequence });
+}
+
+function forgetAck() {
+  clearTimeout(ackTimer);
+  ackTimer = unacknowledged = 0;
 }
 
 function tell(state) {
@@ -102,6 +114,7 @@ document.addEventListener("htmx:wsConnecting", () => {
 
 document.addEventListener("htmx:wsOpen", () => {
   heardAt = performance.now();
+  forgetAck();
   found();
   send({ have: have(), after: lastSequence(), title: Number(byId("title")?.dataset.version) || 0 });
 });
@@ -120,7 +133,7 @@ document.addEventListener("htmx:wsBeforeMessage", (event) => {
   mark = head?.[2] ? head : null;
   if (!head) return;
   if (head[1] === undefined) return event.preventDefault();
-  acknowledge(head[1]);
+  acknowledge(head[1], event.detail.message.length);
   if (mark && !hasPlaceFor(mark, event.detail.message)) event.preventDefault();
 });
 

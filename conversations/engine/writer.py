@@ -12,7 +12,7 @@ from uuid import UUID
 from conversations.engine.frames import Bus, Frame
 
 QUIET_SECONDS = 0.016
-BUSY_SECONDS = 0.040
+BUSY_SECONDS = 0.035
 FLOOD_SECONDS = 0.050
 # So many writers at once count as busy; so many characters in one frame count as a flood.
 BUSY_WRITERS = 16
@@ -109,12 +109,15 @@ class Writer:
 
 
 class Pace:
-    """When frames go: at once while little runs, otherwise all that is due together."""
+    """When frames go: at once while little runs, otherwise each reply at its own time.
+
+    Replies that were sent together under load would keep the loop busy for as long as all of them
+    take; each has its own timer, so that they spread.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._due: dict[Writer, None] = {}
-        self._timer: asyncio.TimerHandle | None = None
+        self._timers: dict[Writer, asyncio.TimerHandle] = {}
         self._flooded_until = 0.0
         self.now = loop.time
         self.writers = 0
@@ -130,30 +133,24 @@ class Pace:
     def due(self, writer: Writer) -> None:
         """`writer` has new text."""
         self.dirty.add(writer)
-        if writer in self._due:
+        if writer in self._timers:
             return
         now = self.now()
-        interval = self.interval()
-        first = not writer.last_frame
-        if first or (now - writer.last_frame >= interval and self._timer is None):
+        wait = writer.last_frame + self.interval() - now
+        if wait <= 0 or not writer.last_frame:
             self._send(writer, now)
-            return
-        self._due[writer] = None
-        if self._timer is None:
-            wait = max(0.001, min(interval, writer.last_frame + interval - now))
-            self._timer = self._loop.call_later(wait, self._flush)
+        else:
+            self._timers[writer] = self._loop.call_later(wait, self._flush, writer)
 
     def finish(self, writer: Writer) -> None:
         """The reply is over: what is left goes now."""
-        self._due.pop(writer, None)
+        if timer := self._timers.pop(writer, None):
+            timer.cancel()
         self._send(writer, self.now())
 
-    def _flush(self) -> None:
-        self._timer = None
-        due, self._due = self._due, {}
-        now = self.now()
-        for writer in due:
-            self._send(writer, now)
+    def _flush(self, writer: Writer) -> None:
+        del self._timers[writer]
+        self._send(writer, self.now())
 
     def _send(self, writer: Writer, now: float) -> None:
         writer.last_frame = now

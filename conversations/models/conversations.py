@@ -43,6 +43,11 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
             | Q(pk__in=shared.values("conversation"))
         )
 
+    def one_writable(self, user: User, pk: UUID) -> Conversation | None:
+        """As `writable_by`; most write in their own, which is asked first and costs the least."""
+        own = self.filter(pk=pk, owner=user, deleted_at=None).first()
+        return own or self.writable_by(user).filter(pk=pk).first()
+
     def managed_by(self, user: User) -> ConversationQuerySet:
         """Those that `user` may rename, archive, share and delete."""
         return self.filter(owner=user, deleted_at=None)
