@@ -3,8 +3,8 @@
 import re
 
 from django.conf import settings
-from django.core.files.base import ContentFile, File
 from django.contrib.staticfiles.storage import HashedFilesMixin
+from django.core.files.base import ContentFile, File
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 # Django can rewrite the imports of modules, but of all files or none, and stumbles over imports in

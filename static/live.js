@@ -21,11 +21,13 @@ let mark = null;
 let sequence = 0;
 let ackTimer = 0;
 let unacknowledged = 0;
+let tries = 0;
 let quietTimer = 0;
 let heardAt = 0;
 let lostAt = 0;
 
-htmx.config.wsReconnectDelay = (tries) => Math.min(15_000, 500 * 2 ** Math.min(tries, 5)) * (0.5 + Math.random() / 2);
+// Tries count until something has come: a socket may be opened only to be refused (close code 1013).
+htmx.config.wsReconnectDelay = () => Math.min(15_000, 500 * 2 ** Math.min(tries++, 5)) * (0.5 + Math.random() / 2);
 
 // One socket at a time. Only an element that is still in the page tells of connecting; a socket
 // that a removed one opens is closed again.
@@ -128,6 +130,7 @@ document.addEventListener("htmx:wsError", lost);
 
 document.addEventListener("htmx:wsBeforeMessage", (event) => {
   heardAt = performance.now();
+  tries = 0;
   if (lostAt) found();
   const head = HEAD.exec(event.detail.message);
   mark = head?.[2] ? head : null;
