@@ -1,7 +1,8 @@
 """The only hand on a running reply: gathers its text, publishes frames, marks it to be saved.
 
 The first token goes out at once, and any other that comes when the last frame is long enough ago;
-in between text gathers, for one display frame when little runs and up to 50 ms under load.
+in between text gathers: for one display frame when little runs, for two while the model writes
+faster than that, and up to 50 ms under load.
 """
 
 from __future__ import annotations
@@ -12,9 +13,14 @@ from uuid import UUID
 from conversations.engine.frames import Bus, Frame
 
 QUIET_SECONDS = 0.016
+FAST_SECONDS = 0.033
 BUSY_SECONDS = 0.035
 FLOOD_SECONDS = 0.050
-# So many writers at once count as busy; so many characters in one frame count as a flood.
+# Replies whose time comes within such a stretch go together.
+TICK_SECONDS = 0.010
+# A frame that gathered so many deltas comes from a fast model; so many writers at once count as
+# busy; so many characters in one frame count as a flood.
+FAST_DELTAS = 2
 BUSY_WRITERS = 16
 FLOOD_CHARACTERS = 2_000
 
@@ -75,6 +81,7 @@ class Writer:
         self.parts: list[PartText] = []
         self.characters = 0
         self.last_frame = 0.0
+        self.is_fast = False
         self._pace = pace
         self._bus = bus
 
@@ -100,6 +107,7 @@ class Writer:
             if not part.fresh:
                 continue
             text = "".join(part.fresh)
+            self.is_fast = len(part.fresh) >= FAST_DELTAS
             part.fresh.clear()
             frame = Frame(self.conversation, self.message, part.index, part.kind, part.sent, text)
             part.sent += len(text)
@@ -109,48 +117,58 @@ class Writer:
 
 
 class Pace:
-    """When frames go: at once while little runs, otherwise each reply at its own time.
+    """When frames go: at once while little runs, otherwise at each reply's time, a few together.
 
-    Replies that were sent together under load would keep the loop busy for as long as all of them
-    take; each has its own timer, so that they spread.
+    One timer ticks for all. Replies sent all together would keep the loop busy for as long as they
+    take; a timer for each would wake it for every one.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._timers: dict[Writer, asyncio.TimerHandle] = {}
+        self._due: dict[Writer, float] = {}
+        self._timer: asyncio.TimerHandle | None = None
         self._flooded_until = 0.0
         self.now = loop.time
         self.writers = 0
         self.dirty: set[Writer] = set()
 
-    def interval(self) -> float:
-        """Seconds between two frames of a reply."""
+    def interval(self, writer: Writer) -> float:
+        """Seconds between two frames of this reply."""
         if self._flooded_until > self.now():
             return FLOOD_SECONDS
         share = min(1.0, self.writers / BUSY_WRITERS)
-        return QUIET_SECONDS + (BUSY_SECONDS - QUIET_SECONDS) * share**2
+        busy = QUIET_SECONDS + (BUSY_SECONDS - QUIET_SECONDS) * share**2
+        return max(busy, FAST_SECONDS) if writer.is_fast else busy
 
     def due(self, writer: Writer) -> None:
         """`writer` has new text."""
         self.dirty.add(writer)
-        if writer in self._timers:
+        if writer in self._due:
             return
         now = self.now()
-        wait = writer.last_frame + self.interval() - now
-        if wait <= 0 or not writer.last_frame:
+        at = writer.last_frame + self.interval(writer)
+        if at <= now or not writer.last_frame:
             self._send(writer, now)
-        else:
-            self._timers[writer] = self._loop.call_later(wait, self._flush, writer)
+            return
+        self._due[writer] = at
+        if self._timer is None:
+            self._timer = self._loop.call_at(at, self._tick)
 
     def finish(self, writer: Writer) -> None:
         """The reply is over: what is left goes now."""
-        if timer := self._timers.pop(writer, None):
-            timer.cancel()
+        self._due.pop(writer, None)
         self._send(writer, self.now())
 
-    def _flush(self, writer: Writer) -> None:
-        del self._timers[writer]
-        self._send(writer, self.now())
+    def _tick(self) -> None:
+        """Send whose time has come, or nearly."""
+        now = self.now()
+        for writer in [writer for writer, at in self._due.items() if at <= now + TICK_SECONDS / 2]:
+            del self._due[writer]
+            self._send(writer, now)
+        self._timer = None
+        if self._due:
+            at = max(now + TICK_SECONDS, min(self._due.values()))
+            self._timer = self._loop.call_at(at, self._tick)
 
     def _send(self, writer: Writer, now: float) -> None:
         writer.last_frame = now

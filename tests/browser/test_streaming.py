@@ -1,5 +1,7 @@
 """A reply as it grows: seen at once, kept when stopped, whole after a reload."""
 
+import re
+
 from playwright.sync_api import expect
 
 from conversations.bench.provider import expected_reasoning
@@ -101,7 +103,8 @@ def test_reasoning_is_folded_and_tells_how_long_it_took(chat):
     expect(fold.locator("summary")).to_have_text("Thinking…")
     chat.has_answer(question)
     expect(fold).not_to_have_attribute("open", "")
-    expect(fold.locator("summary")).to_have_text("Thought for 1 s")
+    # Thirty deltas of 40 ms, and what the machine adds.
+    expect(fold.locator("summary")).to_have_text(re.compile(r"^Thought for [1-4] s$"))
     fold.locator("summary").click()
     expect(fold).to_contain_text(thoughts, use_inner_text=True)
     chat.reloads()
