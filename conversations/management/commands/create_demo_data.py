@@ -22,7 +22,7 @@ from conversations.models import (
     User,
 )
 from conversations.models.base import new_id
-from conversations.preparing import first_provider
+from conversations.preparing import first_provider, migrate
 from conversations.rendering import RENDERER_VERSION, render
 
 BATCH = 5_000
@@ -66,6 +66,7 @@ class Command(BaseCommand):
         parser.add_argument("--seed", type=int, default=1)
 
     def handle(self, *args: Any, users: int, conversations: int, messages: int, **o: Any) -> None:
+        migrate(self.stderr.write)
         first_provider()
         version = Preset.objects.filter(enabled=True, version__isnull=False)[0].version
         assert version is not None

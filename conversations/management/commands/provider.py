@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from conversations.models import Kind, Provider
 from conversations.offering import Prices, offer_models
+from conversations.preparing import migrate
 from conversations.process import endpoint_of
 from conversations.providers import adapter_for
 from conversations.providers.errors import ProviderError
@@ -42,6 +43,7 @@ class Command(BaseCommand):
         check.add_argument("name")
 
     def handle(self, *args: Any, action: str, **options: Any) -> None:
+        migrate(self.stderr.write)
         if action == "add":
             self._add(**options)
         else:
