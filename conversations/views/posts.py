@@ -141,6 +141,7 @@ def _belongs(request: PersonRequest, pk: UUID, message_pk: UUID) -> None:
 
 def _begun(request: PersonRequest, turn: turns.Turn, *, whole: bool = False) -> HttpResponse:
     """Show what is new to others, start what was queued, and answer with the new turn."""
+    html = ""
     if turn.created and process.is_watched(turn.conversation.pk):
         html = articles_html(_articles(turn))
         shown = [message.pk for message in _messages(turn)]
@@ -157,7 +158,7 @@ def _begun(request: PersonRequest, turn: turns.Turn, *, whole: bool = False) -> 
         if thread is None:
             raise Conflict
         return room(request, turn.conversation, thread, status=status)
-    return HttpResponse(articles_html(_articles(turn)), status=status)
+    return HttpResponse(html or articles_html(_articles(turn)), status=status)
 
 
 def _messages(turn: turns.Turn) -> list[Message]:
