@@ -16,7 +16,16 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID
 
-from conversations.engine.frames import Bus, Event, Frame, Gone, Introduced, Settled, Shown
+from conversations.engine.frames import (
+    Bus,
+    Event,
+    Expected,
+    Frame,
+    Gone,
+    Introduced,
+    Settled,
+    Shown,
+)
 from conversations.rendering import Growing
 from conversations.rendering.parts import appended_part, part_html, state_html, whole_body
 
@@ -110,7 +119,9 @@ class Copy:
         self.key = f"m-{message.hex}"
         self.parts: list[tuple[str, Growing]] = []
         self.lengths: list[int] = []
-        self.waiting: list[Frame] | None = None
+        # What can't be shown yet: a piece is missing, or the message is only `expected`.
+        self.waiting: list[Frame | Settled] | None = None
+        self.expected = False
         for index, kind, text in snapshot.parts if snapshot else ():
             if index == len(self.parts):
                 self._begin(index, kind)
@@ -310,6 +321,8 @@ class Hub:
                 self._on_frame(room, event)
             case Settled():
                 self._on_settled(room, event)
+            case Expected():
+                self._on_expected(room, event)
             case Introduced():
                 self._on_introduced(room, event)
             case Shown():
@@ -318,9 +331,22 @@ class Hub:
                 for viewer in list(room.viewers):
                     self._spawn(viewer.socket.check())
 
+    def _on_expected(self, room: Room, event: Expected) -> None:
+        for message in event.messages:
+            if message not in room.known and message not in room.copies:
+                copy = room.copies[message] = Copy(message)
+                copy.expected, copy.waiting = True, []
+
     def _on_introduced(self, room: Room, event: Introduced) -> None:
         room.known.update(event.messages)
         self._send(room, introducing(event.html), about=event)
+        for message in event.messages:
+            copy = room.copies.get(message)
+            if copy is None or not copy.expected:
+                continue
+            told, copy.waiting, copy.expected = copy.waiting or [], None, False
+            for frame_or_end in told:
+                self._on_event(frame_or_end)
 
     def _on_frame(self, room: Room, frame: Frame) -> None:
         copy = room.copies.get(frame.message)
@@ -360,7 +386,8 @@ class Hub:
                 await self._replace(room, message)
                 return
             fresh = Copy(message, snapshot)
-            if all(fresh.apply(frame) is not None for frame in copy.waiting or []):
+            frames = [told for told in copy.waiting or [] if isinstance(told, Frame)]
+            if all(fresh.apply(frame) is not None for frame in frames):
                 room.copies[message] = fresh
                 body = whole_body(fresh.key, self._all_parts(fresh))
                 self._send(room, body, None, self._mark(fresh))
@@ -377,8 +404,12 @@ class Hub:
             self._send(room, introducing(article))
 
     def _on_settled(self, room: Room, event: Settled) -> None:
+        copy = room.copies.get(event.message)
+        if copy is not None and copy.expected and copy.waiting is not None:
+            copy.waiting.append(event)
+            return
         room.known.add(event.message)
-        copy = room.copies.pop(event.message, None)
+        room.copies.pop(event.message, None)
         key = f"m-{event.message.hex}"
         if copy is not None and copy.waiting is None and len(copy.parts) == len(event.html):
             text = copy.finish(event.html)

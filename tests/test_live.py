@@ -7,7 +7,15 @@ from uuid import uuid4
 from django.test import SimpleTestCase
 
 from conversations import live
-from conversations.engine.frames import Bus, Frame, Gone, Introduced, Settled, Shown
+from conversations.engine.frames import (
+    Bus,
+    Expected,
+    Frame,
+    Gone,
+    Introduced,
+    Settled,
+    Shown,
+)
 from conversations.live import Hub, Snapshot, Viewer
 from conversations.rendering import render
 from tests.playing import until
@@ -104,6 +112,20 @@ class WatchingTests(HubTestCase):
         self.assertIn("Once upon", first)
         self.assertIn("a time", second)
         self.assertNotIn("Once upon", second)
+
+    async def test_what_is_told_before_an_expected_message_is_shown_comes_after_it(self):
+        alice = await self.viewer()
+        self.bus.publish(Expected(self.conversation, [self.message]))
+        self.write("Once upon")
+        self.settle()
+        self.assertEqual(alice.socket.sent, [])
+        self.introduce(self.message)
+        await until(lambda: len(alice.socket.sent) == 3)
+        introduced, text, end = alice.socket.patches
+        self.assertIn("<article", introduced)
+        self.assertIn("Once upon", text)
+        self.assertIn('data-state="done"', end)
+        self.assertEqual(self.hub.rooms[self.conversation].copies, {})
 
     async def test_ten_viewers_get_the_very_same_strings(self):
         viewers = [await self.viewer() for _ in range(10)]

@@ -37,6 +37,13 @@ class Settled(msgspec.Struct, frozen=True, tag="settled", array_like=True):
     html: dict[int, str] = {}
 
 
+class Expected(msgspec.Struct, frozen=True, tag="expected", array_like=True):
+    """These messages will be introduced in a moment; what is told of them before then waits."""
+
+    conversation: UUID
+    messages: list[UUID]
+
+
 class Introduced(msgspec.Struct, frozen=True, tag="introduced", array_like=True):
     """New messages, with the markup that any viewer can be shown."""
 
@@ -58,7 +65,7 @@ class Gone(msgspec.Struct, frozen=True, tag="gone", array_like=True):
     conversation: UUID
 
 
-Event = Frame | Settled | Introduced | Shown | Gone
+Event = Frame | Settled | Expected | Introduced | Shown | Gone
 Subscriber = Callable[[Event], None]
 
 encode = msgspec.msgpack.Encoder().encode

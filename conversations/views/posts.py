@@ -8,7 +8,7 @@ from django.http import HttpResponse, JsonResponse
 from django.urls import reverse
 
 from conversations import process, turns
-from conversations.engine.frames import Introduced
+from conversations.engine.frames import Expected, Introduced
 from conversations.models import Message, State
 from conversations.problems import Conflict, NotFound
 from conversations.views.answering import (
@@ -140,13 +140,16 @@ def _belongs(request: PersonRequest, pk: UUID, message_pk: UUID) -> None:
 
 
 def _begun(request: PersonRequest, turn: turns.Turn, *, whole: bool = False) -> HttpResponse:
-    """Show what is new to others, start what was queued, and answer with the new turn."""
+    """Start what was queued, show what is new to others, and answer with the new turn."""
     html = ""
     if turn.created and process.is_watched(turn.conversation.pk):
+        messages = [message.pk for message in _messages(turn)]
+        process.tell(Expected(turn.conversation.pk, [reply.pk for reply in turn.replies]))
+        process.begin(turn)
         html = articles_html(_articles(turn))
-        shown = [message.pk for message in _messages(turn)]
-        process.tell(Introduced(turn.conversation.pk, shown, html))
-    process.begin(turn)
+        process.tell(Introduced(turn.conversation.pk, messages, html))
+    else:
+        process.begin(turn)
     status = 201 if turn.created else 200
     if wants_json(request):
         return turn_json(turn)
