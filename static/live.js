@@ -12,8 +12,8 @@ const ACK_MS = 250;
 const ACK_CHARACTERS = 65_536;
 const SILENCE_MS = 40_000;
 const QUIET_MS = 1_500;
-const POLL_AFTER_MS = 10_000;
-const POLL_MS = 3_000;
+const ASK_AFTER_MS = 5_000;
+const ASK_MS = 3_000;
 
 let socket = null;
 let newest = null;
@@ -175,9 +175,10 @@ document.addEventListener("visibilitychange", () => {
   if (!document.hidden && performance.now() - heardAt > SILENCE_MS) reconnect();
 });
 
-// Without a socket the page asks for itself.
+// Where a reply is awaited and nothing has been heard for a while, with a socket or without, the
+// page asks for itself: the row is the truth, and what the socket says may be lost.
 setInterval(async () => {
-  if (isUp() || !lostAt || performance.now() - lostAt < POLL_AFTER_MS) return;
+  if (!navigator.onLine || performance.now() - heardAt < ASK_AFTER_MS) return;
   for (const { dataset } of openReplies()) {
     const url = address("message", conversationId(), dataset.id);
     const told = await readJson(url);
@@ -185,4 +186,4 @@ setInterval(async () => {
     const answer = await read(url);
     if (answer.ok) takeAnew(answer.body);
   }
-}, POLL_MS);
+}, ASK_MS);
