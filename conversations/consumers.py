@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 from typing import Any
 from uuid import UUID
 
 import msgspec
+from autobahn.exception import Disconnected
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
@@ -14,6 +17,8 @@ from django.conf import settings
 from conversations import process
 from conversations.live import Hub, Viewer
 from conversations.views.reading import may_watch, other_title, session_key
+
+log = logging.getLogger(__name__)
 
 NOT_FOUND = 4404
 TOO_MANY_MISTAKES = 1008
@@ -52,12 +57,24 @@ class ConversationSocket(AsyncWebsocketConsumer):
     mistakes = 0
     _beat: asyncio.TimerHandle | None = None
 
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """However it ends, by a fault too, nobody watches any more."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._leave()
+
     async def dispatch(self, message: dict[str, Any]) -> None:
         """What a page says asks for no database by itself: it needn't hop to its thread first."""
         if message["type"] == "websocket.receive":
             await self.websocket_receive(message)
         else:
             await super().dispatch(message)
+
+    async def send(self, *args: Any, **kwargs: Any) -> None:
+        """Say something; a page that has just gone need not hear it."""
+        with contextlib.suppress(Disconnected):
+            await super().send(*args, **kwargs)
 
     async def connect(self) -> None:
         user = self.scope["user"]
@@ -80,7 +97,7 @@ class ConversationSocket(AsyncWebsocketConsumer):
         await hub.join(self.conversation, viewer)
         self._schedule_beat()
 
-    async def disconnect(self, code: int) -> None:
+    def _leave(self) -> None:
         if self._beat is not None:
             self._beat.cancel()
         if self.viewer is None:
@@ -110,11 +127,21 @@ class ConversationSocket(AsyncWebsocketConsumer):
         self.mistakes = 0
         if said.ack is not None:
             self.viewer.acknowledge(said.ack)
-        if said.have is not None:
-            after = said.after if said.after is not None and 0 <= said.after < 2**31 else 2**31 - 1
-            await hub.catch_up(self.conversation, self.viewer, said.have, after)
-            if said.title is not None and 0 <= said.title < 2**31:
-                await self._retitle(said.title)
+        if said.have is None:
+            return
+        try:
+            await self._catch_up(hub, self.viewer, said.have, said)
+        except Exception:
+            log.exception("bringing a page to the present failed")
+            await self.close(code=TRY_AGAIN_LATER)
+
+    async def _catch_up(
+        self, hub: Hub, viewer: Viewer, have: dict[UUID, dict[str, int]], said: Said
+    ) -> None:
+        after = said.after if said.after is not None and 0 <= said.after < 2**31 else 2**31 - 1
+        await hub.catch_up(self.conversation, viewer, have, after)
+        if said.title is not None and 0 <= said.title < 2**31:
+            await self._retitle(said.title)
 
     async def _retitle(self, version: int) -> None:
         """The title may have changed before this socket was open."""

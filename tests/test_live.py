@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from django.test import SimpleTestCase
 
-from conversations import live
+from conversations.live import viewers
 from conversations.engine.frames import (
     Bus,
     Expected,
@@ -186,6 +186,28 @@ class WatchingTests(HubTestCase):
         copy = self.hub.rooms[self.conversation].copies[self.message]
         self.assertEqual(copy.lengths, [9])
 
+    async def test_a_room_that_was_left_while_it_was_filled_tells_the_next_one_nothing(self):
+        self.begin()
+        await self.viewer_who_leaves_at_once()
+        bob = await self.viewer()
+        await asyncio.sleep(0.05)
+        self.assertEqual(bob.socket.sent, [])
+
+    async def viewer_who_leaves_at_once(self):
+        viewer, held = Viewer(uuid4(), "session", Socket()), asyncio.Event()
+
+        async def running(conversation):
+            await held.wait()
+            return []
+
+        with mock.patch.object(self.reader, "running", side_effect=running):
+            joining = asyncio.create_task(self.hub.join(self.conversation, viewer))
+            await asyncio.sleep(0.01)
+            self.introduce(self.message)
+            self.hub.leave(self.conversation, viewer)
+            held.set()
+            await joining
+
     async def test_where_nobody_watches_nothing_is_kept(self):
         alice = await self.viewer()
         self.hub.leave(self.conversation, alice)
@@ -306,6 +328,49 @@ class CatchingUpTests(HubTestCase):
         self.assertTrue(added.startswith('<div hx-swap-oob="beforeend:#messages"><article'))
         self.assertIn("one", body)
 
+    async def test_what_ends_while_it_is_read_for_a_page_is_read_again(self):
+        bob = await self.viewer()
+        self.introduce(self.message)
+        running = f'<article id="{self.key}">running</article>'
+        done = f'<article id="{self.key}">done</article>'
+
+        async def slowly(conversation, messages):
+            read, self.reader.stored = self.reader.stored, {self.message: done}
+            self.write("all")
+            self.settle()
+            await asyncio.sleep(0.01)
+            return read
+
+        self.reader.stored = {self.message: running}
+        with mock.patch.object(self.reader, "articles", side_effect=slowly):
+            patches = await self.catch_up(bob, {self.message: {}})
+        self.assertIn("done", patches[-1])
+
+    async def test_what_nobody_told_of_is_read_again_for_a_page_that_waits(self):
+        bob = await self.viewer()
+        self.introduce(self.message)
+        room = self.hub.rooms[self.conversation]
+        self.reader.stored = {self.message: f'<article id="{self.key}">done</article>'}
+
+        async def after(conversation, sequence):
+            await self.hub._replace(room, self.message)
+            return {self.message: f'<article id="{self.key}">running</article>'}
+
+        with mock.patch.object(self.reader, "after", side_effect=after):
+            patches = await self.catch_up(bob, {})
+        self.assertIn("done", patches[-1])
+
+    async def test_reading_the_end_fails_once_and_is_tried_again(self):
+        bob = await self.viewer()
+        stored = {self.message: f'<article id="{self.key}">done</article>'}
+        with (
+            mock.patch.object(self.reader, "articles", side_effect=[OSError("locked"), stored]),
+            self.assertLogs("conversations.live.hub", "ERROR"),
+        ):
+            self.settle({0: "done"})
+            await until(lambda: bob.socket.sent)
+        self.assertIn("done", bob.socket.patches[0])
+
     async def test_an_unknown_message_brings_nothing(self):
         bob = await self.viewer()
         self.assertEqual(await self.catch_up(bob, {uuid4(): {"0": 1}}), [])
@@ -337,7 +402,7 @@ class SlowViewerTests(HubTestCase):
         return alice, bob
 
     async def test_too_many_unacknowledged_bytes_close_with_1013_and_others_go_on(self):
-        alice, bob = await self.slow(size=live.MOST_UNACKNOWLEDGED_BYTES // 3)
+        alice, bob = await self.slow(size=viewers.MOST_UNACKNOWLEDGED_BYTES // 3)
         self.assertEqual((alice.socket.code, bob.socket.code), (1013, None))
         self.assertIn(" end", bob.socket.sent[-1])
         count = len(alice.socket.sent)
@@ -346,11 +411,11 @@ class SlowViewerTests(HubTestCase):
         self.assertEqual(len(alice.socket.sent), count)
 
     async def test_ten_seconds_without_a_word_close_with_1013(self):
-        alice, bob = await self.slow(seconds=live.MOST_UNACKNOWLEDGED_SECONDS + 1)
+        alice, bob = await self.slow(seconds=viewers.MOST_UNACKNOWLEDGED_SECONDS + 1)
         self.assertEqual((alice.socket.code, bob.socket.code), (1013, None))
 
     async def test_nine_are_fine(self):
-        alice, _bob = await self.slow(seconds=live.MOST_UNACKNOWLEDGED_SECONDS - 1)
+        alice, _bob = await self.slow(seconds=viewers.MOST_UNACKNOWLEDGED_SECONDS - 1)
         self.assertIsNone(alice.socket.code)
 
     async def test_a_socket_that_breaks_harms_nobody_else(self):

@@ -127,6 +127,26 @@ class JoiningTests(SocketTestCase):
         await socket.disconnect()
         self.assertEqual(process.current.hub.rooms, {})
 
+    async def test_a_fault_closes_with_1013_and_is_not_counted_for_ever(self):
+        socket = await self.opened(self.alice)
+        hub = process.current.hub
+        with (
+            mock.patch.object(hub, "catch_up", side_effect=OSError("the disk is full")),
+            self.assertLogs("conversations.consumers", "ERROR"),
+        ):
+            await socket.send_to(text_data=json.dumps({"have": {}}))
+            self.assertEqual(await self.code(socket), 1013)
+        await socket.disconnect()
+        await until(lambda: not consumers.open_sockets and not hub.rooms)
+
+    async def test_even_one_that_nobody_expected(self):
+        socket = await self.opened(self.alice)
+        with mock.patch.object(consumers, "decode", side_effect=RuntimeError("odd")):
+            await socket.send_to(text_data="{}")
+            await until(lambda: not consumers.open_sockets and not process.current.hub.rooms)
+        with self.assertRaisesMessage(RuntimeError, "odd"):
+            await socket.wait()
+
     async def test_a_heartbeat_shows_that_the_line_is_alive(self):
         with mock.patch.object(consumers, "HEARTBEAT_SECONDS", 0.02):
             socket = await self.opened(self.alice)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections import deque
 from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -26,15 +25,12 @@ from conversations.engine.frames import (
     Settled,
     Shown,
 )
-from conversations.rendering import Growing
-from conversations.rendering.parts import appended_part, part_html, state_html, whole_body
+from conversations.live.copies import Copy, Snapshot
+from conversations.live.viewers import Viewer
+from conversations.rendering.parts import state_html, whole_body
 
 log = logging.getLogger(__name__)
 
-MOST_UNACKNOWLEDGED_BYTES = 256 * 1024
-MOST_UNACKNOWLEDGED_SECONDS = 10
-# A listener that never says what it has isn't a page of ours; it is held to this much in all.
-MOST_SILENT_BYTES = 16 * 1024 * 1024
 # Four bytes a character at most; larger snapshots go by HTTP.
 MOST_FRAME_CHARACTERS = 120_000
 KEY = re.compile(r"\bid=\"(m-[0-9a-f]{32})(?=[-\"])|#(m-[0-9a-f]{32})(?=-)")
@@ -43,14 +39,6 @@ REREAD_SECONDS = 0.3
 TRY_AGAIN_LATER = 1013
 # Seconds after which a conversation that somebody began to watch is read again.
 LOOK_AGAIN_AFTER = (0.7, 3)
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """A running message as it stands: index, kind and text of each part."""
-
-    message: UUID
-    parts: list[tuple[int, str, str]]
 
 
 class Reader(Protocol):
@@ -77,112 +65,6 @@ def introducing(articles: str) -> str:
 def replacing(article: str) -> str:
     """A patch that puts this article in the place of the one with its id."""
     return article.replace("<article ", '<article hx-swap-oob="true" ', 1)
-
-
-class Viewer:
-    """One open page; `send` and `close` are its socket's.
-
-    One that `waits` hears nothing until it has said what it shows: a patch for those who have more
-    would not fit what it has.
-    """
-
-    def __init__(self, person: UUID, session: str, socket: Any, *, waits: bool = False) -> None:
-        self.person = person
-        self.session = session
-        self.socket = socket
-        self.acknowledges = False
-        self.closed = False
-        self.held: list[Event] | None = [] if waits else None
-        self._unacknowledged: deque[tuple[int, int, float]] = deque()
-        self._bytes = 0
-
-    def acknowledge(self, sequence: int) -> None:
-        while self._unacknowledged and self._unacknowledged[0][0] <= sequence:
-            self._bytes -= self._unacknowledged.popleft()[1]
-
-    def note(self, sequence: int, size: int, now: float) -> None:
-        self._bytes += size
-        if self.acknowledges:
-            self._unacknowledged.append((sequence, size, now))
-
-    def is_slow(self, now: float) -> bool:
-        if not self.acknowledges:
-            return self._bytes > MOST_SILENT_BYTES
-        oldest = self._unacknowledged[0][2] if self._unacknowledged else now
-        return self._bytes > MOST_UNACKNOWLEDGED_BYTES or now - oldest > MOST_UNACKNOWLEDGED_SECONDS
-
-
-class Copy:
-    """A running message as this process knows it."""
-
-    def __init__(self, message: UUID, snapshot: Snapshot | None = None) -> None:
-        self.key = f"m-{message.hex}"
-        self.parts: list[tuple[str, Growing]] = []
-        self.lengths: list[int] = []
-        # What can't be shown yet: a piece is missing, or the message is only `expected`.
-        self.waiting: list[Frame | Settled] | None = None
-        self.expected = False
-        for index, kind, text in snapshot.parts if snapshot else ():
-            if index == len(self.parts):
-                self._begin(index, kind)
-                self._grow(index, text)
-
-    def _begin(self, index: int, kind: str) -> None:
-        self.parts.append((kind, Growing(f"{self.key}-{index}")))
-        self.lengths.append(0)
-
-    def _grow(self, index: int, text: str) -> None:
-        self.parts[index][1].feed(text)
-        self.lengths[index] += len(text)
-
-    def apply(self, frame: Frame) -> str | None:
-        """The patch that `frame` makes, empty if it is known already; None if a piece is missing."""
-        index = frame.part
-        if index > len(self.parts):
-            return None
-        if index == len(self.parts):
-            if frame.offset:
-                return None
-            self._begin(index, frame.kind)
-            self._grow(index, frame.text)
-            return appended_part(self.key, self.part(index))
-        known = self.lengths[index] - frame.offset
-        if known < 0:
-            return None
-        if known >= len(frame.text):
-            return ""
-        growing = self.parts[index][1]
-        before = growing.count
-        self._grow(index, frame.text[known:])
-        return growing.patch(before)
-
-    def part(self, index: int, *, oob: bool = False) -> str:
-        kind, growing = self.parts[index]
-        return part_html(self.key, index, kind, growing.html(), growing.count, oob=oob)
-
-    def count(self, index: int) -> int:
-        return self.parts[index][1].count
-
-    def catch_up(self, index: int, count: int | None) -> str:
-        """What brings a page with `count` steps of a part, or without it, to the present."""
-        growing = self.parts[index][1]
-        if count is None:
-            return appended_part(self.key, self.part(index))
-        return growing.patch(count) if count <= growing.count else self.part(index, oob=True)
-
-    def finish(self, html: Mapping[int, str]) -> str:
-        """The last patches: what closes each part, or its whole final rendering if that differs."""
-        patches = []
-        for index, (kind, growing) in enumerate(self.parts):
-            before = growing.count
-            growing.close()
-            whole = html.get(index, "")
-            patches.append(
-                growing.patch(before)
-                if growing.matches(whole)
-                else part_html(self.key, index, kind, whole, growing.count, oob=True)
-            )
-        return "".join(patches)
 
 
 @dataclass
@@ -241,7 +123,10 @@ class Hub:
     async def catch_up(
         self, conversation: UUID, viewer: Viewer, have: Mapping[UUID, Mapping[str, int]], after: int
     ) -> None:
-        """Bring a page that shows `have`, and messages up to `after`, to the present."""
+        """Bring a page that shows `have`, and messages up to `after`, to the present.
+
+        What ends after it was read here is held for this page, and read again.
+        """
         room = self.rooms.get(conversation)
         if room is None:
             return
@@ -249,17 +134,18 @@ class Hub:
         newer = await self._reader.after(conversation, after)
         ended: dict[UUID, str] = {}
         while lost := [pk for pk in have if pk not in room.copies and pk not in ended]:
+            viewer.held = [about for about in viewer.held if about not in lost]
             articles = await self._reader.articles(conversation, lost)
             ended.update(dict.fromkeys(lost, "") | articles)
         # From here to the end nothing is awaited, so nothing can come in between.
         held, viewer.held = viewer.held, None
         if newer:
             self._send(room, introducing("".join(newer.values())), [viewer])
-        for event in held:
-            if isinstance(event, Introduced):
-                self._send(room, introducing(event.html), [viewer])
-            elif isinstance(event, Settled) and event.message not in have:
-                self._spawn(self._replace(room, event.message))
+        for about in held:
+            if isinstance(about, Introduced):
+                self._send(room, introducing(about.html), [viewer])
+            else:
+                self._spawn(self._replace(room, about, [viewer]))
         for message, article in ended.items():
             if message not in room.copies:
                 self._send(room, replacing(article), [viewer])
@@ -288,6 +174,8 @@ class Hub:
             log.exception("reading a conversation failed")
         early, room.early = room.early or [], None
         room.ready.set()
+        if self.rooms.get(room.conversation) is not room:
+            return
         for event in early:
             self._on_event(event)
         if room.copies:
@@ -339,7 +227,8 @@ class Hub:
 
     def _on_introduced(self, room: Room, event: Introduced) -> None:
         room.known.update(event.messages)
-        self._send(room, introducing(event.html), about=event)
+        self._hold(room, event)
+        self._send(room, introducing(event.html))
         for message in event.messages:
             copy = room.copies.get(message)
             if copy is None or not copy.expected:
@@ -410,6 +299,7 @@ class Hub:
             return
         room.known.add(event.message)
         room.copies.pop(event.message, None)
+        self._hold(room, event.message)
         key = f"m-{event.message.hex}"
         if copy is not None and copy.waiting is None and len(copy.parts) == len(event.html):
             text = copy.finish(event.html)
@@ -418,11 +308,30 @@ class Hub:
             return
         else:
             text = ""
-        self._send(room, text + state_html(key, event.facts), about=event)
+        self._send(room, text + state_html(key, event.facts))
 
-    async def _replace(self, room: Room, message: UUID) -> None:
-        for article in (await self._reader.articles(room.conversation, [message])).values():
-            self._send(room, replacing(article))
+    async def _replace(
+        self, room: Room, message: UUID, viewers: list[Viewer] | None = None
+    ) -> None:
+        """Show a message that has ended as it is stored, to all or to these."""
+        if viewers is None:
+            self._hold(room, message)
+        while self.rooms.get(room.conversation) is room:
+            try:
+                articles = await self._reader.articles(room.conversation, [message])
+            except Exception:
+                log.exception("reading a message failed")
+                await asyncio.sleep(REREAD_SECONDS)
+                continue
+            for article in articles.values():
+                self._send(room, replacing(article), viewers)
+            return
+
+    def _hold(self, room: Room, about: Introduced | UUID) -> None:
+        """Keep what is new, or which message has ended, for those who can't be shown it yet."""
+        for viewer in room.viewers:
+            if viewer.held is not None:
+                viewer.held.append(about)
 
     def _by_http(self, room: Room, html: str) -> str:
         """In place of a frame that is too large: what makes each page fetch its messages itself."""
@@ -447,7 +356,6 @@ class Hub:
         html: str,
         viewers: list[Viewer] | None = None,
         mark: str = "",
-        about: Event | None = None,
     ) -> None:
         """Hand the same bytes to all viewers, or to these."""
         if not html:
@@ -457,12 +365,7 @@ class Hub:
             mark = ""
         room.sequence += 1
         if viewers is None:
-            viewers = []
-            for viewer in room.viewers:
-                if viewer.held is None:
-                    viewers.append(viewer)
-                elif about is not None:
-                    viewer.held.append(about)
+            viewers = [viewer for viewer in room.viewers if viewer.held is None]
         self._outbox.append((viewers, room.sequence, f"<!--{room.sequence}{mark}-->{html}"))
         self._wake.set()
 
@@ -487,6 +390,7 @@ class Hub:
             else:
                 await viewer.socket.send(text_data=text)
         except Exception:
+            log.exception("sending to a page failed")
             viewer.closed = True
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
