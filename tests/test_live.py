@@ -6,7 +6,6 @@ from uuid import uuid4
 
 from django.test import SimpleTestCase
 
-from conversations.live import viewers
 from conversations.engine.frames import (
     Bus,
     Expected,
@@ -16,7 +15,7 @@ from conversations.engine.frames import (
     Settled,
     Shown,
 )
-from conversations.live import Hub, Snapshot, Viewer
+from conversations.live import Hub, Snapshot, Viewer, viewers
 from conversations.rendering import render
 from tests.playing import until
 
