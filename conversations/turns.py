@@ -247,8 +247,7 @@ def first_words(text: str) -> str:
 
 def chosen_preset(user: User, name: str) -> PresetModel:
     """The preset of this slug or id (or the default) with its first model, if offered to `user`."""
-    offered = PresetModel.objects.offered_to(user).select_related("version__preset", "model")
-    chosen = (offered.named(name) if name else offered).first() if name.isprintable() else None
+    chosen = PresetModel.objects.chosen_by(user, name) if name.isprintable() else None
     if chosen is None:
         raise Invalid(
             _("This preset isn't offered any more. Choose another.")
@@ -284,13 +283,12 @@ def _locked(author: User, conversation_id: UUID, *, messages: int) -> tuple[Conv
 
 
 def _parent(conversation: Conversation, parent_id: UUID | None, branch: bool) -> Message | None:
-    here = Message.objects.filter(conversation=conversation).select_related("completion")
     if parent_id is None:
-        return here.order_by("-sequence").first()
-    parent = here.filter(pk=parent_id).first()
+        return Message.objects.newest(conversation.pk)
+    parent = Message.objects.one_of(conversation.pk, parent_id)
     if parent is None:
         raise NotFound
-    if not branch and here.filter(parent=parent).exists():
+    if not branch and parent.is_answered():
         raise Conflict(_("Someone has written here before you."), code="answered")
     return parent
 

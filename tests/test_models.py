@@ -17,6 +17,7 @@ from conversations.models import (
     Message,
     OneTimeLink,
     Preset,
+    PresetModel,
     Provider,
     Role,
     State,
@@ -133,7 +134,8 @@ class PresetTests(TestCase):
 
     def test_it_is_found_by_slug_and_by_id(self):
         for name in ("small", str(self.preset.pk)):
-            self.assertEqual(Preset.objects.named(name).get(), self.preset)
+            chosen = PresetModel.objects.chosen_by(self.alice, name)
+            self.assertEqual(chosen.version.preset, self.preset)
 
     def test_it_is_not_offered_when_switched_off(self):
         Preset.objects.update(enabled=False)

@@ -34,10 +34,37 @@ from conversations.models import (
 )
 from conversations.models.base import new_id
 from conversations.models.completions import LEASE
+from conversations.models.prepared import Prepared
 
 # Longer than the page offers to take a deletion back, so that a slow click still can.
 KEPT_AFTER_DELETION = UNDO * 6
 PURGED_AT_ONCE = 20
+
+MODELS = Prepared(
+    lambda version: (
+        PresetModel.objects.filter(version=version)
+        .select_related("model__provider")
+        .order_by("position")
+    ),
+    version=UUID,
+)
+# Of each model the newest comes last.
+PRICES = Prepared(
+    lambda version: Price.objects.filter(
+        model__presetmodel__version=version, valid_from__lte=Now()
+    ).order_by("valid_from"),
+    version=UUID,
+)
+WAITING = Prepared(
+    lambda pk: Completion.objects.claimable().filter(waits_for=pk).values_list("pk", flat=True),
+    pk=UUID,
+)
+TO_SETTLE = Prepared(
+    lambda pk: Completion.objects.select_related(
+        "asked_by", "stopped_by", "preset_version__preset"
+    ).filter(pk=pk),
+    pk=UUID,
+)
 
 APPEND = """
     UPDATE conversations_part SET text = text || %s
@@ -190,7 +217,7 @@ def adopted(turn: FreshTurn) -> Job:
     if turn.message is not None and turn.message.parent_id is None and turn.part is not None:
         history = [(turn.message.role, turn.part.text)]
     else:
-        history = _history(_asked(completion, turn.replies[0].parent_id))
+        history = Message.objects.texts_to(_asked(completion, turn.replies[0].parent_id))
     assert completion.claim is not None
     return _job(completion, completion.claim, replies, history, call)
 
@@ -209,7 +236,7 @@ def _stored_job(completion: Completion, token: UUID) -> Job:
     """The job of a completion, all of it read."""
     replies = _replies(completion)
     parent = Message.objects.values_list("parent_id", flat=True).get(pk=completion.lead_id)
-    history = _history(_asked(completion, parent))
+    history = Message.objects.texts_to(_asked(completion, parent))
     reservation = completion.reservations.order_by("created_at").first()
     call = reservation.call_id if reservation else new_id()
     return _job(completion, token, replies, history, call)
@@ -272,30 +299,10 @@ def _stored(parts: Iterable[Part]) -> list[StoredPart]:
     return [StoredPart(part.pk, part.index, part.kind, part.text, part.seconds) for part in parts]
 
 
-def _history(leaf: UUID) -> list[tuple[str, str]]:
-    """Role and text of each message up to `leaf`; reasoning isn't sent back."""
-    ids = Message.objects.path_to(leaf)
-    texts: dict[UUID, str] = {}
-    roles: dict[UUID, str] = {}
-    for start in range(0, len(ids), 500):
-        rows = Part.objects.filter(message__in=ids[start : start + 500], kind=Part.Kind.ANSWER)
-        for pk, role, text in rows.order_by("index").values_list(
-            "message", "message__role", "text"
-        ):
-            texts[pk] = texts.get(pk, "") + text
-            roles[pk] = role
-    return [(roles[pk], texts[pk]) for pk in ids if pk in texts]
-
-
 def targets_of(version: UUID) -> list[Target]:
     """The version's models in order, each with its provider and its price of now."""
-    rows = PresetModel.objects.filter(version=version).order_by("position")
-    models = [row.model for row in rows.select_related("model__provider")]
-    prices: dict[UUID, Price] = {}
-    for price in Price.objects.filter(model__in=models, valid_from__lte=Now()).order_by(
-        "valid_from"
-    ):
-        prices[price.model_id] = price
+    models = [row.model for row in MODELS(version=version)]
+    prices = {price.model_id: price for price in PRICES(version=version)}
     return [Target(model.pk, model.name, model.provider, prices.get(model.pk)) for model in models]
 
 
@@ -381,7 +388,7 @@ def purge_deleted() -> None:
 
 def waiting_for(pk: UUID) -> list[UUID]:
     """Queued completions that may run now that `pk` has ended."""
-    return list(Completion.objects.claimable().filter(waits_for=pk).values_list("pk", flat=True))
+    return WAITING(pk=pk)
 
 
 def stops(tokens: list[UUID]) -> set[UUID]:
@@ -470,9 +477,7 @@ def _charge_of(call: CallResult) -> tuple[int | None, str]:
 
 def record_calls(job: Job, calls: list[CallResult]) -> Completion:
     """Store the calls and charge each of them that used anything, exactly once."""
-    completion = Completion.objects.select_related(
-        "asked_by", "stopped_by", "preset_version__preset"
-    ).get(pk=job.completion)
+    (completion,) = TO_SETTLE(pk=job.completion)
     now = timezone.now()
     entries = []
     for call in calls:

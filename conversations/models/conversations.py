@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from conversations.models.base import new_id
 from conversations.models.people import Membership, Role, Team, User
+from conversations.models.prepared import Prepared
 
 # How long a deletion can be taken back.
 UNDO = timedelta(seconds=10)
@@ -45,8 +46,7 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
 
     def one_writable(self, user: User, pk: UUID) -> Conversation | None:
         """As `writable_by`; most write in their own, which is asked first and costs the least."""
-        own = self.filter(pk=pk, owner=user, deleted_at=None).first()
-        return own or self.writable_by(user).filter(pk=pk).first()
+        return OWN.first(pk=pk, user=user.pk) or self.writable_by(user).filter(pk=pk).first()
 
     def managed_by(self, user: User) -> ConversationQuerySet:
         """Those that `user` may rename, archive, share and delete."""
@@ -110,6 +110,13 @@ class Conversation(models.Model):
 
     def __str__(self) -> str:
         return f"conversation {self.pk}"
+
+
+OWN = Prepared(
+    lambda pk, user: Conversation.objects.filter(pk=pk, owner=user, deleted_at=None),
+    pk=UUID,
+    user=UUID,
+)
 
 
 class Access(models.Model):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import groupby
 from typing import TYPE_CHECKING, ClassVar
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from django.utils import timezone
 from conversations.models.base import new_id
 from conversations.models.conversations import Conversation
 from conversations.models.people import User
+from conversations.models.prepared import Prepared
 
 if TYPE_CHECKING:
     from django_stubs_ext.db.models.manager import RelatedManager
@@ -33,6 +35,17 @@ NEWEST_BELOW = """
     ) SELECT id FROM below ORDER BY sequence DESC LIMIT 1
 """
 EVERYTHING = 1_000_000
+ANSWERS_UPWARD = """
+    WITH RECURSIVE path(id, parent_id, role, depth) AS (
+        SELECT id, parent_id, role, 1 FROM conversations_message WHERE id = %s
+        UNION ALL
+        SELECT m.id, m.parent_id, m.role, path.depth + 1
+        FROM conversations_message m JOIN path ON m.id = path.parent_id
+    )
+    SELECT path.depth, path.role, part.text
+    FROM path JOIN conversations_part part ON part.message_id = path.id AND part.kind = 'answer'
+    ORDER BY path.depth DESC, part."index"
+"""
 
 
 class MessageQuerySet(models.QuerySet["Message"]):
@@ -43,6 +56,22 @@ class MessageQuerySet(models.QuerySet["Message"]):
     def writable_by(self, user: User) -> MessageQuerySet:
         """Messages of the conversations in which `user` may write."""
         return self.filter(conversation__in=Conversation.objects.writable_by(user).values("pk"))
+
+    def newest(self, conversation_id: UUID) -> Message | None:
+        """The last message of a conversation, with its completion."""
+        return NEWEST.first(conversation=conversation_id)
+
+    def one_of(self, conversation_id: UUID, pk: UUID) -> Message | None:
+        """This message if it is the conversation's, with its completion."""
+        return ONE_OF.first(conversation=conversation_id, pk=pk)
+
+    def texts_to(self, leaf_id: UUID) -> list[tuple[str, str]]:
+        """Role and text of each message from the root to `leaf_id`; reasoning isn't told."""
+        key = self.model._meta.pk.get_db_prep_value(leaf_id, connection)
+        with connection.cursor() as cursor:
+            cursor.execute(ANSWERS_UPWARD, [key])
+            rows = groupby(cursor.fetchall(), key=lambda row: row[:2])
+            return [(role, "".join(row[2] for row in parts)) for (_depth, role), parts in rows]
 
     def newest_leaf(self, conversation_id: UUID) -> UUID | None:
         """The message with the highest sequence: a leaf, since children come after parents."""
@@ -109,10 +138,33 @@ class Message(models.Model):
     def __str__(self) -> str:
         return f"message {self.pk}"
 
+    def is_answered(self) -> bool:
+        """Whether anything follows it."""
+        return CHILD.first(parent=self.pk) is not None
+
     @property
     def key(self) -> str:
         """The message's name in a page."""
         return f"m-{self.pk.hex}"
+
+
+def _with_completion(**those: object) -> MessageQuerySet:
+    return Message.objects.filter(**those).select_related("completion")
+
+
+NEWEST = Prepared(
+    lambda conversation: _with_completion(conversation=conversation).order_by("-sequence")[:1],
+    conversation=UUID,
+)
+ONE_OF = Prepared(
+    lambda conversation, pk: _with_completion(conversation=conversation, pk=pk),
+    conversation=UUID,
+    pk=UUID,
+)
+CHILD = Prepared(
+    lambda parent: Message.objects.filter(parent=parent).values_list("pk", flat=True)[:1],
+    parent=UUID,
+)
 
 
 class Part(models.Model):

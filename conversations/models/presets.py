@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from typing import ClassVar
+from uuid import UUID
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from conversations.models.base import is_uuid, new_id
 from conversations.models.people import User
+from conversations.models.prepared import Prepared
 from conversations.models.providers import LanguageModel
 
 
@@ -17,10 +19,6 @@ class PresetQuerySet(models.QuerySet["Preset"]):
         """Presets that `user` may choose: the offered ones whose provider is open."""
         first = PresetModel.objects.offered_to(user)
         return self.filter(pk__in=first.values("version__preset"))
-
-    def named(self, name: str) -> PresetQuerySet:
-        """The preset with this slug or id."""
-        return self.filter(pk=name) if is_uuid(name) else self.filter(slug=name)
 
 
 class PresetModelQuerySet(models.QuerySet["PresetModel"]):
@@ -36,10 +34,13 @@ class PresetModelQuerySet(models.QuerySet["PresetModel"]):
             "-version__preset__is_default", "version__preset__order", "version__preset__name"
         )
 
-    def named(self, name: str) -> PresetModelQuerySet:
-        """Those of the preset with this slug or id."""
-        field = "version__preset" if is_uuid(name) else "version__preset__slug"
-        return self.filter(**{field: name})
+    def chosen_by(self, user: User, name: str) -> PresetModel | None:
+        """The first model of the preset with this slug or id, or of the default; None: not offered."""
+        if not name:
+            return BY_DEFAULT.first(user=user.pk)
+        if is_uuid(name):
+            return BY_ID.first(user=user.pk, preset=UUID(name))
+        return BY_SLUG.first(user=user.pk, slug=name)
 
 
 class Preset(models.Model):
@@ -115,3 +116,17 @@ class PresetModel(models.Model):
 
     def __str__(self) -> str:
         return f"{self.position}: {self.model}"
+
+
+def _offered(user: UUID) -> PresetModelQuerySet:
+    offered = PresetModel.objects.offered_to(User(pk=user))
+    return offered.select_related("version__preset", "model__provider")
+
+
+BY_DEFAULT = Prepared(lambda user: _offered(user)[:1], user=UUID)
+BY_ID = Prepared(
+    lambda user, preset: _offered(user).filter(version__preset=preset), user=UUID, preset=UUID
+)
+BY_SLUG = Prepared(
+    lambda user, slug: _offered(user).filter(version__preset__slug=slug), user=UUID, slug=str
+)

@@ -6,14 +6,17 @@ from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from conversations.models.base import new_id
+from conversations.models.prepared import Prepared
 from conversations.models.secret_field import SecretField
 
 NANOS = 1_000_000_000
@@ -99,7 +102,9 @@ class LanguageModel(models.Model):
 
     def price_at(self, moment: datetime | None = None) -> Price | None:
         """The price in force at `moment` (now), or None: unknown, which is never zero."""
-        return self.prices.filter(valid_from__lte=moment or timezone.now()).first()
+        if moment is None:
+            return PRICE_NOW.first(model=self.pk)
+        return self.prices.filter(valid_from__lte=moment).first()
 
 
 class Price(models.Model):
@@ -126,3 +131,8 @@ class Price(models.Model):
             for nanos in (self.input_nanos_per_million, self.output_nanos_per_million)
         ]
         return f"${dollars[0].normalize():f} in / ${dollars[1].normalize():f} out per million"
+
+
+PRICE_NOW = Prepared(
+    lambda model: Price.objects.filter(model=model, valid_from__lte=Now())[:1], model=UUID
+)

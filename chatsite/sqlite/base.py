@@ -1,0 +1,62 @@
+"""Django's SQLite backend, whose writers within one process take turns.
+
+SQLite lets one connection write at a time. One that finds the database locked sleeps, for up to
+100 ms at a time, and looks again: under load everyone waits for sleepers. Here threads wait for a
+lock of the process first and go on the moment they may; other processes are met by SQLite's way.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from typing import Any
+
+from django.db import OperationalError
+from django.db.backends.sqlite3 import base
+
+_turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """A connection that writes when it is its turn."""
+
+    _holds: threading.Lock | None = None
+
+    def _start_transaction_under_autocommit(self) -> None:
+        self._take_turn()
+        try:
+            super()._start_transaction_under_autocommit()  # type: ignore[misc]
+        except BaseException:
+            self._give_turn()
+            raise
+
+    def _commit(self) -> Any:
+        try:
+            return super()._commit()  # type: ignore[misc]
+        finally:
+            self._give_turn()
+
+    def _rollback(self) -> Any:
+        try:
+            return super()._rollback()  # type: ignore[misc]
+        finally:
+            self._give_turn()
+
+    def _close(self) -> Any:
+        try:
+            return super()._close()  # type: ignore[misc]
+        finally:
+            self._give_turn()
+
+    def _take_turn(self) -> None:
+        turn = _turns[str(self.settings_dict["NAME"])]
+        seconds = self.settings_dict["OPTIONS"].get("timeout", 5)
+        if self._holds is None:
+            if not turn.acquire(timeout=seconds):
+                raise OperationalError("database is locked")
+            self._holds = turn
+
+    def _give_turn(self) -> None:
+        if self._holds is not None:
+            turn, self._holds = self._holds, None
+            turn.release()
