@@ -26,8 +26,8 @@ class Socket:
     def __init__(self):
         self.sent, self.code, self.checks = [], None, 0
 
-    async def send(self, text_data):
-        self.sent.append(text_data)
+    async def say(self, text):
+        self.sent.append(text)
 
     async def close(self, code):
         self.code = code

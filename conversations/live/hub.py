@@ -388,7 +388,7 @@ class Hub:
                 viewer.closed = True
                 await viewer.socket.close(code=TRY_AGAIN_LATER)
             else:
-                await viewer.socket.send(text_data=text)
+                await viewer.socket.say(text)
         except Exception:
             log.exception("sending to a page failed")
             viewer.closed = True
