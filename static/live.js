@@ -8,7 +8,7 @@ import { lastSequence, sift, takeAnew } from "./turns.js";
 
 const GONE = 4404;
 const HEAD = /^<!--(?:hb|(\d+)(?: (m-[0-9a-f]{32}) (\d+) (\d+))?)-->/;
-const ACK_MS = 250;
+const ACK_MS = 1_000;
 const ACK_CHARACTERS = 65_536;
 const SILENCE_MS = 40_000;
 const QUIET_MS = 1_500;

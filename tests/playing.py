@@ -34,7 +34,7 @@ class Played:
         self.requests: list[Any] = []
         self.ended = 0
 
-    async def stream(self, request: Any) -> Any:
+    async def stream(self, request: Any, rest: Any = None) -> Any:
         steps = self.calls[min(len(self.requests), len(self.calls) - 1)]
         self.requests.append(request)
         try:

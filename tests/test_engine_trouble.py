@@ -151,7 +151,7 @@ class FallingBackTests(EngineTestCase):
         held, others = [], Reservation.objects.exclude(completion=self.completion)
 
         class Second(Played):
-            async def stream(self, request):
+            async def stream(self, request, rest=None):
                 rows = others.order_by("created_at")
                 held.extend(await in_db(list)(rows.values_list("amount_nanos", flat=True)))
                 async for batch in super().stream(request):

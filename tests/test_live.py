@@ -419,11 +419,11 @@ class SlowViewerTests(HubTestCase):
 
     async def test_a_socket_that_breaks_harms_nobody_else(self):
         alice, bob = await self.viewer(), await self.viewer()
-        alice.socket.send = mock.AsyncMock(side_effect=ConnectionError)
+        alice.socket.say = mock.AsyncMock(side_effect=ConnectionError)
         self.bus.publish(Shown(self.conversation, "one"))
         self.bus.publish(Shown(self.conversation, "two"))
         await until(lambda: len(bob.socket.sent) == 2)
-        self.assertEqual(alice.socket.send.await_count, 1)
+        self.assertEqual(alice.socket.say.await_count, 1)
 
     async def test_no_frame_is_larger_than_256_kib(self):
         alice = await self.viewer()

@@ -12,14 +12,14 @@ from .site import Person
 from .sockets import Socket
 
 ACK = re.compile(rb"<!--(\d+)")
-ACK_SECONDS = 0.25
+ACK_SECONDS = 1
 MOST_BYTES = 64 * 1024
 # A frame that would be too large tells the page to fetch the message instead.
 FETCH = re.compile(rb' hx-get="(/conversations/[^"]+)"')
 
 
 class Page:
-    """One open socket: acknowledges four times a second, and at once what is much."""
+    """One open socket: acknowledges once a second, and at once what is much."""
 
     def __init__(self, chat: SiteChat) -> None:
         self.chat = chat

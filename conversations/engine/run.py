@@ -172,7 +172,7 @@ class Run:
         began = self.around.pace.now()
         try:
             adapter = self.around.adapter(target)
-            async with aclosing(adapter.stream(self._request(target))) as batches:
+            async with aclosing(adapter.stream(self._request(target), self._rest)) as batches:
                 async for batch in batches:
                     self._take(batch, call, began)
         except ProviderError as trouble:
@@ -182,6 +182,9 @@ class Run:
             raise
         finally:
             self._estimate(call)
+
+    def _rest(self) -> asyncio.Future[None] | None:
+        return self.around.pace.turn(self.writers[0])
 
     async def _reserved(self, target: store.Target) -> UUID:
         """The id of the next call, its worst case held: the first one's is since the send."""

@@ -2,7 +2,8 @@
 
 The first token goes out at once, and any other that comes when the last frame is long enough ago;
 in between text gathers: for one display frame when little runs, for two while the model writes
-faster than that, and up to 50 ms under load.
+faster than that, and up to 50 ms under load. Under load it gathers unread: a reply reads when it
+may send, which wakes it once a frame instead of once a token.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from conversations.engine.frames import Bus, Frame
 
 QUIET_SECONDS = 0.016
 FAST_SECONDS = 0.033
-BUSY_SECONDS = 0.035
+BUSY_SECONDS = 0.030
 FLOOD_SECONDS = 0.050
 # Replies whose time comes within such a stretch go together.
 TICK_SECONDS = 0.010
@@ -126,6 +127,7 @@ class Pace:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._due: dict[Writer, float] = {}
+        self._turns: list[tuple[float, asyncio.Future[None]]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._flooded_until = 0.0
         self.now = loop.time
@@ -143,16 +145,31 @@ class Pace:
     def due(self, writer: Writer) -> None:
         """`writer` has new text."""
         self.dirty.add(writer)
-        if writer in self._due:
-            return
         now = self.now()
         at = writer.last_frame + self.interval(writer)
-        if at <= now or not writer.last_frame:
+        if at <= now + TICK_SECONDS / 2 or not writer.last_frame:
+            self._due.pop(writer, None)
             self._send(writer, now)
-            return
-        self._due[writer] = at
+        elif writer not in self._due:
+            self._due[writer] = at
+            self._look_at(at)
+
+    def turn(self, writer: Writer) -> asyncio.Future[None] | None:
+        """Under load, what to await before reading on: the time when `writer` may send again."""
+        at = writer.last_frame + self.interval(writer)
+        if self.writers < BUSY_WRITERS or at <= self.now():
+            return None
+        if writer in self._due:
+            # It goes with what is read then, or else a little later by itself.
+            self._due[writer] = at + TICK_SECONDS
+        turn = self._loop.create_future()
+        self._turns.append((at, turn))
+        self._look_at(at)
+        return turn
+
+    def _look_at(self, moment: float) -> None:
         if self._timer is None:
-            self._timer = self._loop.call_at(at, self._tick)
+            self._timer = self._loop.call_at(moment, self._tick)
 
     def finish(self, writer: Writer) -> None:
         """The reply is over: what is left goes now."""
@@ -160,15 +177,21 @@ class Pace:
         self._send(writer, self.now())
 
     def _tick(self) -> None:
-        """Send whose time has come, or nearly."""
+        """Send, or let read, whose time has come or nearly."""
         now = self.now()
-        for writer in [writer for writer, at in self._due.items() if at <= now + TICK_SECONDS / 2]:
+        soon = now + TICK_SECONDS / 2
+        for writer in [writer for writer, at in self._due.items() if at <= soon]:
             del self._due[writer]
             self._send(writer, now)
+        turns, self._turns = self._turns, []
+        for at, turn in turns:
+            if at > soon:
+                self._turns.append((at, turn))
+            elif not turn.done():
+                turn.set_result(None)
         self._timer = None
-        if self._due:
-            at = max(now + TICK_SECONDS, min(self._due.values()))
-            self._timer = self._loop.call_at(at, self._tick)
+        if waiting := [*self._due.values(), *(at for at, _turn in self._turns)]:
+            self._look_at(max(now + TICK_SECONDS, min(waiting)))
 
     def _send(self, writer: Writer, now: float) -> None:
         writer.last_frame = now

@@ -4,7 +4,7 @@ An adapter turns a `ChatRequest` into batches of events. Everything here is froz
 be kept, compared and handed between tasks.
 """
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from types import MappingProxyType
@@ -161,12 +161,16 @@ class ListedModel:
     aliases: tuple[str, ...] = ()
 
 
+Rest = Callable[[], Awaitable[None] | None]
+
+
 class Adapter(Protocol):
     """One provider's wire format. Made once per provider and shared by all its calls."""
 
-    def stream(self, request: ChatRequest) -> AsyncGenerator[list[Event]]:
+    def stream(self, request: ChatRequest, rest: Rest | None = None) -> AsyncGenerator[list[Event]]:
         """Yield the reply in batches, each all that one network read brought.
 
+        After each read `rest` is asked for something to await before the next, or None.
         Neighbouring texts of a choice come joined. Usage and every Finish are in the last batch.
         Raises a `ProviderError`; what was yielded before stands. Leave early only through
         `contextlib.aclosing`, which closes the provider's connection at once.

@@ -21,6 +21,7 @@ from .base import (
     Finish,
     ListedModel,
     Reasoning,
+    Rest,
     Text,
     Usage,
 )
@@ -50,7 +51,9 @@ class DemoAdapter:
     def __init__(self, endpoint: Endpoint) -> None:
         self._delay_ms = float(endpoint.options.get("delay_ms", DELAY_MS))
 
-    async def stream(self, request: ChatRequest) -> AsyncGenerator[list[Event]]:
+    async def stream(
+        self, request: ChatRequest, rest: Rest | None = None
+    ) -> AsyncGenerator[list[Event]]:
         """Yield the reply in batches. See `Adapter.stream`."""
         plan = make_plan(request, self._delay_ms)
         begin = Begin(f"demo-{uuid.uuid4().hex[:12]}", None)

@@ -18,7 +18,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 from httpx_aiohttp import AiohttpTransport
 
-from .base import Endpoint
+from .base import Endpoint, Rest
 from .errors import AddressRefused, ConnectionLost, Protocol, ProviderError, Timeout
 from .guard import check_address, check_url
 
@@ -62,8 +62,11 @@ class Reply:
         self._response = response
         self._clock = clock
 
-    async def blocks(self) -> AsyncGenerator[bytes]:
-        """Yield the body as the network brings it. Raises `Timeout` or `ConnectionLost`."""
+    async def blocks(self, rest: Rest | None = None) -> AsyncGenerator[bytes]:
+        """Yield the body as the network brings it. Raises `Timeout` or `ConnectionLost`.
+
+        While `rest` says so after a block, the connection isn't read: what comes gathers unheard.
+        """
         blocks, clock = self._raw(), self._clock
         with clock.watching() as watch:
             while True:
@@ -78,6 +81,19 @@ class Reply:
                     return
                 clock.heard()
                 yield block
+                if rest is not None and (turn := rest()) is not None:
+                    await self._rested(turn)
+
+    async def _rested(self, turn: Awaitable[None]) -> None:
+        transport = _transport_of(self._response)
+        if transport is None or transport.is_closing():
+            await turn
+            return
+        transport.pause_reading()
+        try:
+            await turn
+        finally:
+            transport.resume_reading()
 
     async def read(self, limit: int = MAX_BODY_BYTES, *, cut: bool = False) -> bytes:
         """Return the whole body; beyond `limit` bytes cut it, or else raise `Protocol`."""
@@ -220,6 +236,14 @@ class _Watch:
 
     def end(self) -> None:
         self._timer.cancel()
+
+
+def _transport_of(response: httpx.Response) -> asyncio.ReadTransport | None:
+    """The connection below httpx and aiohttp; None where the body has come whole already."""
+    stream = getattr(response.stream, "_stream", None)
+    connection = getattr(getattr(stream, "_aiohttp_response", None), "connection", None)
+    transport: asyncio.ReadTransport | None = getattr(connection, "transport", None)
+    return transport
 
 
 def _late(name: str) -> Timeout:

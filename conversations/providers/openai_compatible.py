@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncGenerator, Mapping
 
 from . import errors
-from .base import ChatRequest, Endpoint, Event, ListedModel
+from .base import ChatRequest, Endpoint, Event, ListedModel, Rest
 from .classify import classify
 from .decoder import ReplyDecoder
 from .http import MAX_ERROR_BYTES, Client, Reply
@@ -34,7 +34,9 @@ class OpenAICompatible:
         self._include_usage = True
         self._limit_names: dict[str, str] = {}
 
-    async def stream(self, request: ChatRequest) -> AsyncGenerator[list[Event]]:
+    async def stream(
+        self, request: ChatRequest, rest: Rest | None = None
+    ) -> AsyncGenerator[list[Event]]:
         """Yield the reply in batches. See `Adapter.stream`."""
         reply = await self._ask(request)
         try:
@@ -44,7 +46,7 @@ class OpenAICompatible:
                 continuation=request.continuation,
                 secrets=self._secrets(),
             )
-            async for batch in _batches(reply, decoder):
+            async for batch in _batches(reply, decoder, rest):
                 yield batch
         finally:
             await reply.aclose()
@@ -117,11 +119,13 @@ class OpenAICompatible:
         return (self._endpoint.key,) if self._endpoint.key else ()
 
 
-async def _batches(reply: Reply, decoder: ReplyDecoder) -> AsyncGenerator[list[Event]]:
+async def _batches(
+    reply: Reply, decoder: ReplyDecoder, rest: Rest | None
+) -> AsyncGenerator[list[Event]]:
     """Decode the body to its end, its end mark, an error, or the loss of the connection."""
     lost = False
     try:
-        async for block in reply.blocks():
+        async for block in reply.blocks(rest):
             if batch := decoder.feed(block):
                 yield batch
             if decoder.over:

@@ -20,6 +20,9 @@ TABLE_END = "</table></div>"
 SLOTS = {"list": "li", "table": "tbody", "code": "span", "plain": "span", "quote": "div"}
 FIRST_TAG = re.compile(r"<\w+")
 INDENT = re.compile(" *")
+# A paragraph of one line in which no sign can mean anything but itself.
+WORDS = re.compile(r"(?!\d+[.)])[^\W_][\w ,.;:!?()\"'/%‘’“”–—…-]*\n*")
+MARKS = ("_", "://", "www.")
 
 
 @dataclass(slots=True)
@@ -123,6 +126,10 @@ def open_html(source: str, container: Container | None, allowance: Allowance) ->
 def piece(source: str, allowance: Allowance) -> tuple[str, Shape]:
     """Return a piece of Markdown as safe HTML without ids, and what was found in it."""
     shape = Shape("", allowance)
+    if WORDS.fullmatch(source) and not any(mark in source for mark in MARKS):
+        shape.blocks.append("p")
+        words = source.rstrip(" \n")
+        return f'<p dir="auto">{words}</p>', shape
     try:
         return sanitise(shape.shape(parse(source, MOST_SCANNING))), shape
     except TooMuch:
