@@ -1,16 +1,15 @@
 // Entry: listens once for the whole page and hands on, by `data-do`, by key, and by what htmx brings.
 
 import { byId, changed, deeds, titleChanged } from "./dom.js";
-import { addCodeTools } from "./code.js";
 import { openComposer, refresh, stop } from "./composer.js";
 import { saveDraft } from "./draft.js";
 import { socketForRoom } from "./live.js";
-import { dress, dressAll, partCame, stateCame } from "./message.js";
+import { brought, dress, dressAll, stateCame } from "./message.js";
 import "./menus.js";
 import { sentence } from "./net.js";
 import { openThread } from "./scroll.js";
 import { markRunning, markTheme, refreshList, roomChanged } from "./sidebar.js";
-import { speak, toast } from "./tell.js";
+import { toast } from "./tell.js";
 
 function openRoom() {
   dressAll();
@@ -31,11 +30,8 @@ document.addEventListener("click", (event) => {
 document.addEventListener("htmx:load", ({ target }) => {
   const { id } = target;
   if (target.dataset.open !== undefined || target === document.body) return;
-  if (target.parentElement?.classList.contains("part--answer")) {
-    if (target.matches("figure.code")) addCodeTools(target);
-    speak(target);
-  } else if (target.classList.contains("part")) partCame(target);
-  else if (id.endsWith("-state")) stateCame(target);
+  if (brought(target)) return;
+  if (id.endsWith("-state")) stateCame(target);
   else if (target.classList.contains("message")) articleCame(target);
   else if (id === "room") openRoom();
   else if (id === "title") titleChanged();

@@ -2,7 +2,9 @@
 // the watch over its life, and what to do without it.
 
 import { address, byId, conversationId, openReplies, word } from "./dom.js";
+import { brought } from "./message.js";
 import { read, readJson } from "./net.js";
+import { apply, fold } from "./patches.js";
 import { toast } from "./tell.js";
 import { lastSequence, sift, takeAnew } from "./turns.js";
 
@@ -17,7 +19,6 @@ const ASK_MS = 3_000;
 
 let socket = null;
 let newest = null;
-let mark = null;
 let sequence = 0;
 let ackTimer = 0;
 let unacknowledged = 0;
@@ -132,13 +133,24 @@ document.addEventListener("htmx:wsBeforeMessage", (event) => {
   heardAt = performance.now();
   tries = 0;
   if (lostAt) found();
-  const head = HEAD.exec(event.detail.message);
-  mark = head?.[2] ? head : null;
+  const { message } = event.detail;
+  const head = HEAD.exec(message);
   if (!head) return;
-  if (head[1] === undefined) return event.preventDefault();
-  acknowledge(head[1], event.detail.message.length);
-  if (mark && !hasPlaceFor(mark, event.detail.message)) event.preventDefault();
+  if (head[1] !== undefined) acknowledge(head[1], message.length);
+  if (head[1] === undefined || head[2]) event.preventDefault();
+  if (head[2]) grow(head, message);
 });
+
+/** Take what is new of one part, and its steps after it. */
+function grow(head, message) {
+  if (!hasPlaceFor(head, message)) return;
+  const [, , key, index, count] = head;
+  const before = byId(`${key}-${index}`);
+  if (before) fold(before);
+  apply(message).forEach(brought);
+  const part = byId(`${key}-${index}`);
+  if (part) part.dataset.count = count;
+}
 
 /** Whether a patch's message is in this page, and its part, unless the patch itself brings that. */
 function hasPlaceFor([, , key, index], message) {
@@ -146,13 +158,8 @@ function hasPlaceFor([, , key, index], message) {
   return byId(key) !== null && message.includes(`:#${key}-body"`);
 }
 
-document.addEventListener("htmx:wsAfterMessage", () => {
-  const part = mark && byId(`${mark[2]}-${mark[3]}`);
-  if (part) part.dataset.count = mark[4];
-});
-
 htmx.defineExtension("parley-live", {
-  transformResponse: (text) => (mark ? text : sift(text)),
+  transformResponse: (text) => sift(text),
 });
 
 /** The page shows another conversation, or none. */

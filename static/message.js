@@ -3,7 +3,7 @@
 
 import { articleOf, articles, byId, changed, copyOf, isOpen, word } from "./dom.js";
 import { addCodeTools } from "./code.js";
-import { say } from "./tell.js";
+import { say, speak } from "./tell.js";
 
 const FACTS = ["state", "error", "finish", "stoppedBy", "tokens", "cost", "first", "speed"];
 const begun = new WeakMap();
@@ -142,8 +142,19 @@ function dressThoughts(article) {
   }
 }
 
-/** A part has come: what was being thought before it has ended. */
-export function partCame(part) {
+/** A part, or a block of one, has come into the page. Returns false if it is something else. */
+export function brought(element) {
+  if (element.classList.contains("part")) partCame(element);
+  else if (!element.parentElement?.classList.contains("part--answer")) return false;
+  else if (element.dataset.open === undefined) {
+    if (element.matches("figure.code")) addCodeTools(element);
+    speak(element);
+  }
+  return true;
+}
+
+/** What was being thought before this part has ended. */
+function partCame(part) {
   const before = part.previousElementSibling;
   const start = before && begun.get(before);
   begun.set(part, performance.now());

@@ -1,0 +1,64 @@
+// The patches of a growing part, applied by hand: they come thirty times a second, and htmx raises a
+// dozen events for each. They are htmx's out-of-band swaps, of the kinds that the renderer makes.
+
+const MANY = 32;
+const FOLDED = 16;
+/** How many folds each part begins with. */
+const folds = new WeakMap();
+
+const placed = {
+  innerHTML: (target, piece) => target.replaceChildren(...piece.childNodes),
+  beforebegin: (target, piece) => target.before(...piece.childNodes),
+  afterend: (target, piece) => target.after(...piece.childNodes),
+  beforeend: (target, piece) => target.append(...piece.childNodes),
+  outerHTML: (target, piece) => target.replaceWith(piece),
+  delete: (target) => target.remove(),
+};
+placed.true = placed.outerHTML;
+
+/** Apply a patch. Returns the elements that came with it, outermost only. */
+export function apply(html) {
+  const box = document.createElement("template");
+  box.innerHTML = html;
+  const came = [];
+  for (const piece of [...box.content.children]) {
+    const swap = piece.getAttribute("hx-swap-oob");
+    const colon = swap.indexOf(":");
+    const how = colon < 0 ? swap : swap.slice(0, colon);
+    const target = document.querySelector(colon < 0 ? `#${piece.id}` : swap.slice(colon + 1));
+    if (!target) continue;
+    piece.removeAttribute("hx-swap-oob");
+    const whole = placed[how] === placed.outerHTML;
+    came.push(...(whole ? [piece] : piece.children));
+    placed[how](target, piece);
+  }
+  return came;
+}
+
+/**
+ * Put the oldest of many settled blocks into an element that costs nothing while it is out of sight.
+ * Before a patch, while their places are known; never under a reader's selection or focus.
+ */
+export function fold(part) {
+  const before = folds.get(part) ?? 0;
+  if (part.childElementCount - before < MANY || isInUse(part)) return;
+  const blocks = [...part.children].slice(before, before + FOLDED);
+  const element = document.createElement("div");
+  element.className = "folded";
+  element.style.containIntrinsicBlockSize = `auto ${heightOf(blocks)}px`;
+  blocks[0].before(element);
+  element.append(...blocks);
+  folds.set(part, before + 1);
+}
+
+function heightOf(blocks) {
+  const last = blocks.at(-1);
+  const inner = last.getBoundingClientRect().bottom - blocks[0].getBoundingClientRect().top;
+  const margins = parseFloat(getComputedStyle(blocks[0]).marginTop) + parseFloat(getComputedStyle(last).marginBottom);
+  return Math.max(0, inner + (margins || 0));
+}
+
+function isInUse(part) {
+  const selection = document.getSelection();
+  return part.contains(document.activeElement) || (!selection.isCollapsed && selection.containsNode(part, true));
+}
