@@ -1,4 +1,4 @@
-"""The patches, applied by htmx itself in Chromium, give the page that a load would show."""
+"""The patches, applied by htmx and by our page in Chromium, give the page that a load would show."""
 
 import os
 import re
@@ -20,6 +20,9 @@ ARGUMENTS = """--no-sandbox --disable-gpu --disable-quic --no-first-run --disabl
     --disable-background-networking --disable-component-update"""
 SCRIPTS = Path(django_htmx.__file__).parent / "static" / "django_htmx"
 
+# The page's own module; a module's names are its own, so they are handed out.
+PATCHES = (Path(__file__).parents[2] / "static" / "patches.js").read_text()
+BY_HAND = f"{PATCHES}; Object.assign(window, {{ apply, fold }});"
 SOCKET = """
     window.errors = [];
     document.body.addEventListener('htmx:oobErrorNoTarget', e => errors.push(e.detail.target));
@@ -46,6 +49,7 @@ def browser_page() -> Iterator[Page]:
         page.set_content("<!doctype html><body></body>")
         page.add_script_tag(path=SCRIPTS / "htmx-2.js")
         page.add_script_tag(path=SCRIPTS / "ext" / "hx-ws-2.js")
+        page.add_script_tag(content=BY_HAND, type="module")
         page.evaluate(SOCKET)
         yield page
         browser.close()
@@ -77,11 +81,13 @@ def loaded(page: Page, html: str) -> str:
 def receive(page: Page, patch: str, by: str) -> None:
     if by == "socket":
         page.evaluate("patch => receive(patch)", patch)
+    elif by == "hand":
+        page.evaluate("patch => { apply(patch) }", patch)
     else:
         page.evaluate("patch => htmx.swap('body', patch, {swapStyle: 'none'})", patch)
 
 
-@pytest.mark.parametrize("by", ["socket", "swap"])
+@pytest.mark.parametrize("by", ["socket", "swap", "hand"])
 @pytest.mark.parametrize("step", [1, 7, 40, 300])
 def test_an_answer_grows_into_the_whole(browser_page: Page, step: int, by: str) -> None:
     growing = Growing("m")
@@ -98,15 +104,51 @@ def test_an_answer_grows_into_the_whole(browser_page: Page, step: int, by: str) 
     assert shown(browser_page) == loaded(browser_page, render(ANSWER, "m"))
 
 
-def test_examples_grow_into_what_a_load_shows(browser_page: Page) -> None:
+@pytest.mark.parametrize("by", ["socket", "hand"])
+def test_examples_grow_into_what_a_load_shows(browser_page: Page, by: str) -> None:
     for text in examples():
         growing = Growing("m")
         show(browser_page, growing.html())
         for start in range(0, len(text), 3):
             since = growing.count
             growing.feed(text[start : start + 3])
-            receive(browser_page, growing.patch(since), "socket")
+            receive(browser_page, growing.patch(since), by)
         assert shown(browser_page) == loaded(browser_page, growing.html()), text
+
+
+def test_old_blocks_are_folded_and_nothing_else_changes(browser_page: Page) -> None:
+    text = ANSWER * 12
+    growing = Growing("m")
+    show(browser_page, f'<div id="part">{growing.html()}</div>')
+    for start in range(0, len(text), 50):
+        since = growing.count
+        growing.feed(text[start : start + 50])
+        browser_page.evaluate("fold(document.getElementById('part'))")
+        receive(browser_page, growing.patch(since), "hand")
+    folded = browser_page.evaluate(
+        "[...document.querySelectorAll('.folded')].map(fold => fold.childElementCount)"
+    )
+    assert len(folded) > 3
+    assert set(folded) == {16}
+    browser_page.evaluate(
+        "document.querySelectorAll('.folded').forEach(fold => fold.replaceWith(...fold.childNodes))"
+    )
+    assert shown(browser_page) == loaded(browser_page, f'<div id="part">{growing.html()}</div>')
+
+
+def test_nothing_is_folded_under_a_selection(browser_page: Page) -> None:
+    growing = Growing("m")
+    growing.feed("One paragraph.\n\n" * 40)
+    show(browser_page, f'<div id="part">{growing.html()}</div>')
+    count = """select => {
+        const part = document.getElementById('part');
+        if (select) getSelection().selectAllChildren(part.children[3]);
+        else getSelection().removeAllRanges();
+        fold(part);
+        return part.querySelectorAll('.folded').length;
+    }"""
+    assert browser_page.evaluate(count, True) == 0
+    assert browser_page.evaluate(count, False) == 1
 
 
 def test_a_page_of_any_moment_catches_up(browser_page: Page) -> None:
