@@ -184,7 +184,8 @@ class Run:
             self._estimate(call)
 
     def _rest(self) -> asyncio.Future[None] | None:
-        return self.around.pace.turn(self.writers[0])
+        """Until the reply that was written last may go on."""
+        return self.around.pace.turn(max(self.writers, key=lambda writer: writer.last_frame))
 
     async def _reserved(self, target: store.Target) -> UUID:
         """The id of the next call, its worst case held: the first one's is since the send."""

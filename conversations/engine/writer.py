@@ -129,7 +129,7 @@ class Pace:
         self._due: dict[Writer, float] = {}
         self._turns: list[tuple[float, asyncio.Future[None]]] = []
         self._timer: asyncio.TimerHandle | None = None
-        self._flooded_until = 0.0
+        self._ticked = self._flooded_until = 0.0
         self.now = loop.time
         self.writers = 0
         self.dirty: set[Writer] = set()
@@ -168,8 +168,12 @@ class Pace:
         return turn
 
     def _look_at(self, moment: float) -> None:
-        if self._timer is None:
-            self._timer = self._loop.call_at(moment, self._tick)
+        moment = max(moment, self._ticked + TICK_SECONDS)
+        if self._timer is not None:
+            if self._timer.when() <= moment:
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_at(moment, self._tick)
 
     def finish(self, writer: Writer) -> None:
         """The reply is over: what is left goes now."""
@@ -178,7 +182,7 @@ class Pace:
 
     def _tick(self) -> None:
         """Send, or let read, whose time has come or nearly."""
-        now = self.now()
+        now = self._ticked = self.now()
         soon = now + TICK_SECONDS / 2
         for writer in [writer for writer, at in self._due.items() if at <= soon]:
             del self._due[writer]
@@ -191,7 +195,7 @@ class Pace:
                 turn.set_result(None)
         self._timer = None
         if waiting := [*self._due.values(), *(at for at, _turn in self._turns)]:
-            self._look_at(max(now + TICK_SECONDS, min(waiting)))
+            self._look_at(min(waiting))
 
     def _send(self, writer: Writer, now: float) -> None:
         writer.last_frame = now

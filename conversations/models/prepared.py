@@ -57,6 +57,7 @@ class _Built(Generic[Row]):
         columns = [column[0] for column in self._compiler.select]
         converters = self._compiler.get_converters(columns)
         self._compiler.get_converters = lambda _columns: converters
+        self._compiler.connection = None
 
     def rows(self, connection: Any, places: dict[Any, Any]) -> list[Row]:
         bound = tuple(places.get(param, param) for param in self._params)

@@ -23,6 +23,7 @@ from .errors import AddressRefused, ConnectionLost, Protocol, ProviderError, Tim
 from .guard import check_address, check_url
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
+LARGE_BLOCK_BYTES = 8 * 1024
 MAX_ERROR_BYTES = 64 * 1024
 DRAIN_SECONDS = 0.25
 LOOK_SECONDS = 0.05
@@ -81,7 +82,8 @@ class Reply:
                     return
                 clock.heard()
                 yield block
-                if rest is not None and (turn := rest()) is not None:
+                # A large block isn't all that has gathered.
+                if rest and len(block) < LARGE_BLOCK_BYTES and (turn := rest()) is not None:
                     await self._rested(turn)
 
     async def _rested(self, turn: Awaitable[None]) -> None:
