@@ -36,8 +36,8 @@ export function apply(html) {
 }
 
 /**
- * Put the oldest of many settled blocks into an element that costs nothing while it is out of sight.
- * Before a patch, while their places are known; never under a reader's selection or focus.
+ * Put the oldest of many settled blocks into an element of their own, which the browser can pass by
+ * when it lays out and paints what grows. Never under a reader's selection or focus.
  */
 export function fold(part) {
   const before = folds.get(part) ?? 0;
@@ -45,17 +45,9 @@ export function fold(part) {
   const blocks = [...part.children].slice(before, before + FOLDED);
   const element = document.createElement("div");
   element.className = "folded";
-  element.style.containIntrinsicBlockSize = `auto ${heightOf(blocks)}px`;
   blocks[0].before(element);
   element.append(...blocks);
   folds.set(part, before + 1);
-}
-
-function heightOf(blocks) {
-  const last = blocks.at(-1);
-  const inner = last.getBoundingClientRect().bottom - blocks[0].getBoundingClientRect().top;
-  const margins = parseFloat(getComputedStyle(blocks[0]).marginTop) + parseFloat(getComputedStyle(last).marginBottom);
-  return Math.max(0, inner + (margins || 0));
 }
 
 function isInUse(part) {

@@ -15,10 +15,10 @@ from conversations.engine.frames import Bus, Frame
 
 QUIET_SECONDS = 0.016
 FAST_SECONDS = 0.033
-BUSY_SECONDS = 0.030
+BUSY_SECONDS = 0.024
 FLOOD_SECONDS = 0.050
 # Replies whose time comes within such a stretch go together.
-TICK_SECONDS = 0.010
+TICK_SECONDS = 0.008
 # A frame that gathered so many deltas comes from a fast model; so many writers at once count as
 # busy; so many characters in one frame count as a flood.
 FAST_DELTAS = 2
