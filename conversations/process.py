@@ -16,7 +16,7 @@ from uuid import UUID, uuid4
 from channels.db import database_sync_to_async
 from django.conf import settings
 
-from conversations.engine import store, titles
+from conversations.engine import jobs, titles
 from conversations.engine.frames import Bus, Event, Settled, Shown
 from conversations.engine.relay import Relay
 from conversations.engine.run import Surroundings
@@ -43,7 +43,7 @@ class Adapters:
     def __init__(self) -> None:
         self._adapters: dict[UUID, tuple[object, Adapter]] = {}
 
-    def __call__(self, target: store.Target) -> Adapter:
+    def __call__(self, target: jobs.Target) -> Adapter:
         provider = target.provider
         known = self._adapters.get(provider.pk)
         if known is None or known[0] != provider.updated_at:
@@ -122,7 +122,7 @@ class Process:
         assert self.engine is not None
         while True:
             try:
-                for job in await database_sync_to_async(store.claim_next)(CLAIM_AT_ONCE):
+                for job in await database_sync_to_async(jobs.claim_next)(CLAIM_AT_ONCE):
                     self.engine.adopt(job)
             except Exception:
                 log.exception("claiming failed")
@@ -152,7 +152,7 @@ class Process:
         else:
             self._claims.set()
 
-    async def _after(self, job: store.Job, facts: dict[str, str]) -> None:
+    async def _after(self, job: jobs.Job, facts: dict[str, str]) -> None:
         """After the first exchange the conversation gets its title."""
         from conversations.views.fragments import title_html
 

@@ -11,7 +11,7 @@ import { lastSequence, sift, takeAnew } from "./turns.js";
 const GONE = 4404;
 const HEAD = /^<!--(?:hb|(\d+)(?: (m-[0-9a-f]{32}) (\d+) (\d+))?)-->/;
 const ACK_MS = 1_000;
-const ACK_CHARACTERS = 65_536;
+const ACK_CHARACTERS = 32_768;
 const SILENCE_MS = 40_000;
 const QUIET_MS = 1_500;
 const ASK_AFTER_MS = 5_000;

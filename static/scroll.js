@@ -1,10 +1,11 @@
 // The reading position is sacred: the thread follows the newest text only while its reader is there.
 
-import { articles, byId, deeds } from "./dom.js";
+import { articles, byId, deeds, openReplies } from "./dom.js";
 
 const AT_END_PX = 2;
 
 let thread = null;
+let below = null;
 let follows = true;
 let lastTop = 0;
 let kept = null;
@@ -19,9 +20,11 @@ function toEnd() {
 }
 
 function offerEnd() {
-  const button = document.querySelector(".below");
   const wanted = follows || gap() < 48;
-  if (button && button.hidden !== wanted) button.hidden = wanted;
+  if (!below) return;
+  if (wanted) delete below.dataset.new;
+  else if (openReplies().length) below.dataset.new = "";
+  if (below.hidden !== wanted) below.hidden = wanted;
 }
 
 function onScroll() {
@@ -52,6 +55,7 @@ export function keepPlace(article, id = "") {
 export function openThread() {
   grown.disconnect();
   thread = byId("thread");
+  below = document.querySelector(".below");
   const messages = byId("messages");
   thread.addEventListener("scroll", onScroll, { passive: true });
   if (messages) {

@@ -10,7 +10,7 @@ from typing import Any
 
 from channels.db import database_sync_to_async
 
-from conversations.engine import store, tasks
+from conversations.engine import jobs, tasks
 from conversations.engine.frames import Bus, Frame, Settled
 from conversations.engine.run import Surroundings
 from conversations.engine.writer import Pace
@@ -124,7 +124,7 @@ async def text_of(message: Any) -> str:
     return await in_db(making.text_of)(message.pk)
 
 
-async def claimed(completion: Any) -> store.Job:
-    job = await in_db(store.claim)(completion.pk)
+async def claimed(completion: Any) -> jobs.Job:
+    job = await in_db(jobs.claim)(completion.pk)
     assert job is not None
     return job

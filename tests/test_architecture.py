@@ -19,14 +19,16 @@ MAY = {
     "engine.estimate": set(),
     "engine.writer": {"engine.frames"},
     "engine.relay": {"engine.frames"},
-    "engine.store": {"models", "reserving"},
+    "engine.jobs": {"models"},
+    "engine.store": {"models", "engine.jobs"},
     # The second part of the store: what a title needs to read and keep.
-    "engine.titles": {"models", "reserving", "engine.store", "engine.estimate", "providers"},
+    "engine.titles": {"models", "engine.jobs", "engine.store", "engine.estimate", "providers"},
     # The names of states and kinds, no rows: see `ONLY`.
     "engine.run": {
-        "engine.store", "engine.estimate", "engine.frames", "engine.writer", "models", "providers",
+        "engine.jobs", "engine.store", "engine.estimate", "engine.frames", "engine.writer", "models",
+        "providers",
     },
-    "engine.tasks": {"engine.store", "engine.run", "engine.frames", "models"},
+    "engine.tasks": {"engine.jobs", "engine.store", "engine.run", "engine.frames", "models"},
     "engine": set(),
     "live": {"engine.frames", "rendering"},
     "reserving": {"models"},

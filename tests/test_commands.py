@@ -15,7 +15,7 @@ from django.test import TestCase
 from django.utils import timezone
 
 from conversations.bench.provider import StandIn
-from conversations.engine import store
+from conversations.engine import jobs
 from conversations.models import (
     Completion,
     Conversation,
@@ -182,7 +182,7 @@ class LinkTests(TestCase):
 class SettlingTests(CommittingTestCase):
     def test_what_a_dead_process_left_is_ended(self):
         turn = making.asked(making.person(), preset=making.preset().slug)
-        store.claim(turn.completion.pk)
+        jobs.claim(turn.completion.pk)
         Completion.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
         self.assertEqual(call("settle_interrupted").strip(), "Done.")
         self.assertEqual(Completion.objects.get().state, State.INTERRUPTED)

@@ -8,7 +8,7 @@ from django.db import DatabaseError, transaction
 from django.test import TestCase
 from django.utils import timezone
 
-from conversations.engine import store
+from conversations.engine import jobs, store
 from conversations.models import (
     Call,
     Completion,
@@ -32,7 +32,7 @@ class SettlingTestCase(TestCase):
         self.model = making.model("small", price=("0.05", "0.20"))
         self.preset = making.preset("Small", self.model, parameters={"max_tokens": 100})
         self.turn = making.asked(self.alice, "Hello")
-        self.job = store.claim(self.turn.completion.pk)
+        self.job = jobs.claim(self.turn.completion.pk)
 
     def call(self, **fields):
         """What one call came to; the first has the reserved id."""

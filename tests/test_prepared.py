@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from django.test import TestCase
 from django.utils import timezone
 
-from conversations.engine import store
+from conversations.engine import jobs, store
 from conversations.models import (
     Completion,
     Conversation,
@@ -306,7 +306,7 @@ class OfTheSiteTests(TestCase):
     def test_the_models_of_a_version_in_their_order(self):
         for preset in (self.chosen, self.both, self.hidden):
             rows = PresetModel.objects.filter(version=preset.version_id).order_by("position")
-            found = store.MODELS(version=preset.version_id)
+            found = jobs.MODELS(version=preset.version_id)
             self.assertEqual(found, list(rows))
             with self.assertNumQueries(0):
                 named = [(row.model.name, row.model.provider.name) for row in found]
@@ -317,9 +317,9 @@ class OfTheSiteTests(TestCase):
             rows = Price.objects.filter(
                 model__presetmodel__version=preset.version_id, valid_from__lte=Now()
             )
-            found = store.PRICES(version=preset.version_id)
+            found = jobs.PRICES(version=preset.version_id)
             self.assertEqual(found, list(rows.order_by("valid_from")))
-        targets = store.targets_of(self.both.version_id)
+        targets = jobs.targets_of(self.both.version_id)
         prices = [target.price and target.price.input_nanos_per_million for target in targets]
         self.assertEqual(prices, [3 * 10**9, 10**9, None])
 

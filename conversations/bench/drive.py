@@ -13,7 +13,7 @@ from .sockets import Socket
 
 ACK = re.compile(rb"<!--(\d+)")
 ACK_SECONDS = 1
-MOST_BYTES = 64 * 1024
+MOST_BYTES = 32 * 1024
 # A frame that would be too large tells the page to fetch the message instead.
 FETCH = re.compile(rb' hx-get="(/conversations/[^"]+)"')
 

@@ -19,7 +19,7 @@ from channels.db import database_sync_to_async
 from django.db import Error as DatabaseTrouble
 from django.utils import timezone
 
-from conversations.engine import store
+from conversations.engine import jobs, store
 from conversations.engine.estimate import tokens_of, tokens_of_messages
 from conversations.engine.frames import Bus, Settled
 from conversations.engine.writer import Pace, PartText, Writer
@@ -55,7 +55,7 @@ class Surroundings:
 
     bus: Bus
     pace: Pace
-    adapter: Callable[[store.Target], Adapter]
+    adapter: Callable[[jobs.Target], Adapter]
     render: Callable[[str, str], str]
     renderer_version: int
 
@@ -63,7 +63,7 @@ class Surroundings:
 class Run:
     """Runs one claimed job. `stop()` and `interrupt()` end it early; its text is kept."""
 
-    def __init__(self, job: store.Job, surroundings: Surroundings) -> None:
+    def __init__(self, job: jobs.Job, surroundings: Surroundings) -> None:
         self.job = job
         self.around = surroundings
         self.writers = [
@@ -153,7 +153,7 @@ class Run:
                 kind = Call.Kind.FALLBACK
                 del trouble
 
-    async def _call_with_retries(self, target: store.Target, kind: str) -> None:
+    async def _call_with_retries(self, target: jobs.Target, kind: str) -> None:
         for attempt in range(MOST_TRIES):
             try:
                 await self._call(target, kind)
@@ -165,7 +165,7 @@ class Run:
             await asyncio.sleep(wait)
             kind = Call.Kind.RETRY
 
-    async def _call(self, target: store.Target, kind: str) -> None:
+    async def _call(self, target: jobs.Target, kind: str) -> None:
         """One call to the provider, recorded however it ends."""
         call = store.CallResult(await self._reserved(target), kind, target, timezone.now())
         self.calls.append(call)
@@ -187,15 +187,15 @@ class Run:
         """Until the reply that was written last may go on."""
         return self.around.pace.turn(max(self.writers, key=lambda writer: writer.last_frame))
 
-    async def _reserved(self, target: store.Target) -> UUID:
+    async def _reserved(self, target: jobs.Target) -> UUID:
         """The id of the next call, its worst case held: the first one's is since the send."""
         if not self.calls:
             return self.job.call
         call = new_id()
-        await database_sync_to_async(store.reserve_call)(self.job, call, target)
+        await database_sync_to_async(jobs.reserve_call)(self.job, call, target)
         return call
 
-    def _request(self, target: store.Target) -> ChatRequest:
+    def _request(self, target: jobs.Target) -> ChatRequest:
         messages = [ChatMessage(role, text) for role, text in self.job.history]
         if self.job.system_text:
             messages.insert(0, ChatMessage("system", self.job.system_text))

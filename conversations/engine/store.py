@@ -5,56 +5,34 @@ Every save and settlement is conditional on the claim: who has lost it writes no
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from conversations.engine.jobs import Job, Target
 from conversations.models import (
     UNDO,
     Call,
     Completion,
     Conversation,
     LedgerEntry,
-    Message,
     Part,
-    PresetModel,
-    Price,
-    Provider,
     Reservation,
     State,
     cost_nanos,
     nanos_of,
-    worst_case_nanos,
 )
-from conversations.models.base import new_id
-from conversations.models.completions import LEASE
 from conversations.models.prepared import Prepared
 
 # Longer than the page offers to take a deletion back, so that a slow click still can.
 KEPT_AFTER_DELETION = UNDO * 6
 PURGED_AT_ONCE = 20
 
-MODELS = Prepared(
-    lambda version: (
-        PresetModel.objects.filter(version=version)
-        .select_related("model__provider")
-        .order_by("position")
-    ),
-    version=UUID,
-)
-# Of each model the newest comes last.
-PRICES = Prepared(
-    lambda version: Price.objects.filter(
-        model__presetmodel__version=version, valid_from__lte=Now()
-    ).order_by("valid_from"),
-    version=UUID,
-)
 WAITING = Prepared(
     lambda pk: Completion.objects.claimable().filter(waits_for=pk).values_list("pk", flat=True),
     pk=UUID,
@@ -72,54 +50,6 @@ APPEND = """
         SELECT 1 FROM conversations_completion c
         WHERE c.id = %s AND c.claim = %s AND c.state = 'running')
 """
-
-
-@dataclass(slots=True)
-class StoredPart:
-    """A part as it is stored."""
-
-    id: UUID
-    index: int
-    kind: str
-    text: str
-    seconds: float | None
-
-
-@dataclass(slots=True)
-class Reply:
-    """A reply to write: its message, and what it holds already when it is continued."""
-
-    message: UUID
-    parts: list[StoredPart]
-
-
-@dataclass(slots=True)
-class Target:
-    """A model to call, and everything the call needs to know of its provider."""
-
-    model: UUID
-    model_name: str
-    provider: Provider
-    price: Price | None
-
-
-@dataclass(slots=True)
-class Job:
-    """A claimed completion with all that running it needs."""
-
-    completion: UUID
-    conversation: UUID
-    claim: UUID
-    user: str
-    system_text: str
-    parameters: dict[str, Any]
-    history: list[tuple[str, str]]
-    replies: list[Reply]
-    targets: list[Target]
-    call: UUID
-    continues: bool
-    waited: bool
-    titling: bool
 
 
 @dataclass(slots=True)
@@ -187,123 +117,10 @@ class FinalPart:
     seconds: float | None
 
 
-def claim(pk: UUID) -> Job | None:
-    """Take a queued completion and read what running it needs; None if another was faster."""
-    token = new_id()
-    if not Completion.objects.claim(pk, token):
-        return None
-    completion = Completion.objects.select_related("preset_version", "conversation").get(pk=pk)
-    return _stored_job(completion, token)
-
-
-def claim_next(limit: int) -> list[Job]:
-    """Take the oldest queued completions that no other process is taking."""
-    jobs: list[Job] = []
-    with transaction.atomic():
-        for pk in Completion.objects.next_claimable(limit):
-            if job := claim(pk):
-                jobs.append(job)
-    return jobs
-
-
-def adopted(turn: FreshTurn) -> Job:
-    """The job of a turn whose completion was claimed as it was stored."""
-    completion = turn.completion
-    replies = [Reply(reply.pk, []) for reply in turn.replies]
-    if completion.continues_id is not None:
-        replies = _replies(completion)
-    reservation = turn.reservation
-    call = reservation.call_id if reservation else new_id()
-    if turn.message is not None and turn.message.parent_id is None and turn.part is not None:
-        history = [(turn.message.role, turn.part.text)]
-    else:
-        history = Message.objects.texts_to(_asked(completion, turn.replies[0].parent_id))
-    assert completion.claim is not None
-    return _job(completion, completion.claim, replies, history, call)
-
-
-class FreshTurn(Protocol):
-    """What a verb returns, as far as it saves the engine from reading it again."""
-
-    completion: Completion
-    message: Message | None
-    part: Part | None
-    replies: list[Message]
-    reservation: Reservation | None
-
-
-def _stored_job(completion: Completion, token: UUID) -> Job:
-    """The job of a completion, all of it read."""
-    replies = _replies(completion)
-    parent = Message.objects.values_list("parent_id", flat=True).get(pk=completion.lead_id)
-    history = Message.objects.texts_to(_asked(completion, parent))
-    reservation = completion.reservations.order_by("created_at").first()
-    call = reservation.call_id if reservation else new_id()
-    return _job(completion, token, replies, history, call)
-
-
-def _asked(completion: Completion, parent: UUID | None) -> UUID:
-    """The last message that the provider is sent: what is answered, or what is continued."""
-    return completion.lead_id if completion.continues_id or parent is None else parent
-
-
-def _replies(completion: Completion) -> list[Reply]:
-    rows = completion.replies.order_by("choice").prefetch_related("parts")
-    return [Reply(reply.pk, _stored(reply.parts.all())) for reply in rows]
-
-
-def _job(
-    completion: Completion,
-    token: UUID,
-    replies: list[Reply],
-    history: list[tuple[str, str]],
-    call: UUID,
-) -> Job:
-    return Job(
-        completion=completion.pk,
-        conversation=completion.conversation_id,
-        claim=token,
-        user=str(completion.asked_by_id),
-        system_text=completion.preset_version.system_text,
-        parameters=completion.parameters,
-        history=history,
-        replies=replies,
-        targets=targets_of(completion.preset_version_id),
-        call=call,
-        continues=completion.continues_id is not None,
-        waited=completion.waits_for_id is not None,
-        titling=len(history) == 1 and not completion.conversation.title_is_chosen,
-    )
-
-
-def reserve_call(job: Job, call: UUID, target: Target) -> None:
-    """Hold the worst case of a further call: another try, or another model."""
-    texts = [job.system_text, *(text for _role, text in job.history)]
-    most = job.parameters.get("max_tokens")
-    bound = worst_case_nanos(
-        target.price,
-        sum(len(text.encode()) for text in texts),
-        len(texts),
-        most * len(job.replies) if most else None,
-    )
-    Reservation.objects.create(completion_id=job.completion, call_id=call, amount_nanos=bound)
-
-
 def answer_of(message: UUID) -> str:
     """The answer's text as it is stored."""
     parts = Part.objects.filter(message=message, kind=Part.Kind.ANSWER).order_by("index")
     return "".join(parts.values_list("text", flat=True))
-
-
-def _stored(parts: Iterable[Part]) -> list[StoredPart]:
-    return [StoredPart(part.pk, part.index, part.kind, part.text, part.seconds) for part in parts]
-
-
-def targets_of(version: UUID) -> list[Target]:
-    """The version's models in order, each with its provider and its price of now."""
-    models = [row.model for row in MODELS(version=version)]
-    prices = {price.model_id: price for price in PRICES(version=version)}
-    return [Target(model.pk, model.name, model.provider, prices.get(model.pk)) for model in models]
 
 
 @transaction.atomic
@@ -347,21 +164,6 @@ def still_held(tokens: list[UUID]) -> set[UUID]:
     """Which of these claims still stand."""
     rows = Completion.objects.filter(state=State.RUNNING, claim__in=tokens)
     return {claim for claim in rows.values_list("claim", flat=True) if claim is not None}
-
-
-def take_expired(limit: int) -> list[Job]:
-    """Take over completions whose process has died, to end them."""
-    jobs = []
-    for pk in Completion.objects.expired().values_list("pk", flat=True)[:limit]:
-        token = new_id()
-        if (
-            Completion.objects.expired()
-            .filter(pk=pk)
-            .update(claim=token, lease_until=Now() + LEASE)
-        ):
-            completion = Completion.objects.select_related("preset_version", "conversation")
-            jobs.append(_stored_job(completion.get(pk=pk), token))
-    return jobs
 
 
 @transaction.atomic

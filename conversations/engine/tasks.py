@@ -16,7 +16,7 @@ from uuid import UUID
 from channels.db import database_sync_to_async
 from django.db import Error as DatabaseTrouble
 
-from conversations.engine import store
+from conversations.engine import jobs, store
 from conversations.engine.frames import Settled
 from conversations.engine.run import Run, Surroundings
 from conversations.models import State
@@ -35,7 +35,7 @@ class Engine:
     def __init__(
         self,
         surroundings: Surroundings,
-        after: Callable[[store.Job, dict[str, str]], Awaitable[None]] | None = None,
+        after: Callable[[jobs.Job, dict[str, str]], Awaitable[None]] | None = None,
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self.around = surroundings
@@ -55,7 +55,7 @@ class Engine:
         """Run a queued, committed completion. Thread-safe; returns at once."""
         self.loop.call_soon_threadsafe(self._start, completion)
 
-    def start_claimed(self, turn: store.FreshTurn) -> None:
+    def start_claimed(self, turn: jobs.FreshTurn) -> None:
         """Run a turn whose completion this process claimed as it was stored. Thread-safe."""
         self.loop.call_soon_threadsafe(self._start_claimed, turn)
 
@@ -63,7 +63,7 @@ class Engine:
         """Stop the run of this completion if it is here. Thread-safe."""
         self.loop.call_soon_threadsafe(self._stop, completion)
 
-    def adopt(self, job: store.Job) -> None:
+    def adopt(self, job: jobs.Job) -> None:
         """Run a job that this process has claimed already."""
         if job.completion not in self.runs:
             self.runs[job.completion] = None
@@ -79,12 +79,12 @@ class Engine:
     def _start(self, completion: UUID) -> None:
         if completion not in self.runs and not self._closing:
             self.runs[completion] = None
-            self._hold(self._run_read(completion, store.claim, completion))
+            self._hold(self._run_read(completion, jobs.claim, completion))
 
-    def _start_claimed(self, turn: store.FreshTurn) -> None:
+    def _start_claimed(self, turn: jobs.FreshTurn) -> None:
         if turn.completion.pk not in self.runs:
             self.runs[turn.completion.pk] = None
-            self._hold(self._run_read(turn.completion.pk, store.adopted, turn))
+            self._hold(self._run_read(turn.completion.pk, jobs.adopted, turn))
 
     def _stop(self, completion: UUID) -> None:
         run = self.runs.get(completion)
@@ -99,7 +99,7 @@ class Engine:
         task.add_done_callback(self._tasks.discard)
 
     async def _run_read(
-        self, completion: UUID, read: Callable[[Any], store.Job | None], what: object
+        self, completion: UUID, read: Callable[[Any], jobs.Job | None], what: object
     ) -> None:
         """Read the job, then run it, unless another process was faster."""
         job = None
@@ -119,7 +119,7 @@ class Engine:
                 )
         await self._run(job)
 
-    async def _run(self, job: store.Job) -> None:
+    async def _run(self, job: jobs.Job) -> None:
         run = Run(job, self.around)
         self.runs[job.completion] = run
         if job.completion in self.stopped:
@@ -137,7 +137,7 @@ class Engine:
         if facts is not None:
             await self._go_on(job, facts)
 
-    async def _go_on(self, job: store.Job, facts: dict[str, str]) -> None:
+    async def _go_on(self, job: jobs.Job, facts: dict[str, str]) -> None:
         """What waited for this completion may run now; then what follows from it."""
         try:
             for pk in await database_sync_to_async(store.waiting_for)(job.completion):
@@ -193,7 +193,7 @@ class Engine:
 
     async def sweep(self) -> None:
         """Mark what nobody writes any more: `interrupted`, or `failed` if nobody began."""
-        for job in await database_sync_to_async(store.take_expired)(20):
+        for job in await database_sync_to_async(jobs.take_expired)(20):
             run = Run(job, self.around)
             run.estimate_lost_call()
             facts = await run.settle(store.Outcome(State.INTERRUPTED))

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from conversations.engine import store
+from conversations.engine import jobs, store
 from conversations.engine.estimate import tokens_of, tokens_of_messages
 from conversations.models import Call, Conversation, Preset, Reservation, worst_case_nanos
 from conversations.models.base import new_id
@@ -35,15 +35,15 @@ MOST_TOKENS = 40
 MOST_CHARACTERS = 80
 
 
-def title_target() -> store.Target | None:
+def title_target() -> jobs.Target | None:
     """The model of the preset that writes titles, if one is chosen."""
     preset = Preset.objects.filter(writes_titles=True, enabled=True).first()
-    targets = store.targets_of(preset.version_id) if preset and preset.version_id else []
+    targets = jobs.targets_of(preset.version_id) if preset and preset.version_id else []
     return targets[0] if targets else None
 
 
 async def write_title(
-    job: store.Job, adapter: Callable[[store.Target], Adapter]
+    job: jobs.Job, adapter: Callable[[jobs.Target], Adapter]
 ) -> tuple[str, int] | None:
     """Ask for a title, charge the call, store it; returns title and version, or None: no change."""
     target = await database_sync_to_async(title_target)()
@@ -58,7 +58,7 @@ async def write_title(
     return written
 
 
-async def _ask(prompt: str, target: store.Target, adapter: Adapter, call: store.CallResult) -> str:
+async def _ask(prompt: str, target: jobs.Target, adapter: Adapter, call: store.CallResult) -> str:
     request = ChatRequest(
         model=target.model_name,
         messages=(ChatMessage("user", prompt),),
@@ -101,7 +101,7 @@ def _reserve(completion: UUID, call: store.CallResult, prompt: str) -> None:
 
 
 @transaction.atomic
-def _keep(job: store.Job, call: store.CallResult, title: str) -> tuple[str, int] | None:
+def _keep(job: jobs.Job, call: store.CallResult, title: str) -> tuple[str, int] | None:
     """Charge the call; the title counts only while nobody has chosen one."""
     store.record_calls(job, [call])
     Reservation.objects.filter(call_id=call.id).delete()

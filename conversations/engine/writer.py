@@ -15,7 +15,7 @@ from conversations.engine.frames import Bus, Frame
 
 QUIET_SECONDS = 0.016
 FAST_SECONDS = 0.033
-BUSY_SECONDS = 0.024
+BUSY_SECONDS = 0.022
 FLOOD_SECONDS = 0.050
 # Replies whose time comes within such a stretch go together.
 TICK_SECONDS = 0.008

@@ -89,10 +89,24 @@ def test_a_text_scrolled_up_stays_while_the_stream_goes_on(chat, stand_in):
     stand_in.release(name)
     chat.has_answer(question)
     assert chat.thread.evaluate("t => t.scrollTop") == before
-    expect(chat.below).to_be_visible()
+    expect(chat.below).to_have_text("New text below", use_inner_text=True)
     chat.below.click()
     expect(chat.below).to_be_hidden()
     assert chat.distance_to_end <= 2
+    chat.thread.hover()
+    chat.page.mouse.wheel(0, -300)
+    expect(chat.below).to_have_text("Go to the end", use_inner_text=True)
+
+
+def test_a_long_answer_is_folded_and_looks_as_it_does_after_a_reload(chat):
+    question = "Tell me [[tokens=1500 text=markdown delay=1]]"
+    chat.begins(question)
+    chat.is_done()
+    assert chat.answer.locator("> .folded").count() > 2
+    as_it_grew = chat.answer.inner_text(), chat.answer.bounding_box()["height"]
+    chat.reloads()
+    assert chat.answer.locator("> .folded").count() == 0
+    assert (chat.answer.inner_text(), chat.answer.bounding_box()["height"]) == as_it_grew
 
 
 def test_a_reader_at_the_end_follows_the_stream(chat):

@@ -1,0 +1,217 @@
+"""Claimed completions, each with all that running it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from conversations.models import (
+    Completion,
+    Message,
+    Part,
+    PresetModel,
+    Price,
+    Provider,
+    Reservation,
+    worst_case_nanos,
+)
+from conversations.models.base import new_id
+from conversations.models.completions import LEASE
+from conversations.models.prepared import Prepared
+
+MODELS = Prepared(
+    lambda version: (
+        PresetModel.objects.filter(version=version)
+        .select_related("model__provider")
+        .order_by("position")
+    ),
+    version=UUID,
+)
+# Of each model the newest comes last.
+PRICES = Prepared(
+    lambda version: Price.objects.filter(
+        model__presetmodel__version=version, valid_from__lte=Now()
+    ).order_by("valid_from"),
+    version=UUID,
+)
+
+
+@dataclass(slots=True)
+class StoredPart:
+    """A part as it is stored."""
+
+    id: UUID
+    index: int
+    kind: str
+    text: str
+    seconds: float | None
+
+
+@dataclass(slots=True)
+class Reply:
+    """A reply to write: its message, and what it holds already when it is continued."""
+
+    message: UUID
+    parts: list[StoredPart]
+
+
+@dataclass(slots=True)
+class Target:
+    """A model to call, and everything the call needs to know of its provider."""
+
+    model: UUID
+    model_name: str
+    provider: Provider
+    price: Price | None
+
+
+@dataclass(slots=True)
+class Job:
+    """A claimed completion with all that running it needs."""
+
+    completion: UUID
+    conversation: UUID
+    claim: UUID
+    user: str
+    system_text: str
+    parameters: dict[str, Any]
+    history: list[tuple[str, str]]
+    replies: list[Reply]
+    targets: list[Target]
+    call: UUID
+    continues: bool
+    waited: bool
+    titling: bool
+
+
+def claim(pk: UUID) -> Job | None:
+    """Take a queued completion and read what running it needs; None if another was faster."""
+    token = new_id()
+    if not Completion.objects.claim(pk, token):
+        return None
+    completion = Completion.objects.select_related("preset_version", "conversation").get(pk=pk)
+    return _stored_job(completion, token)
+
+
+def claim_next(limit: int) -> list[Job]:
+    """Take the oldest queued completions that no other process is taking."""
+    jobs: list[Job] = []
+    with transaction.atomic():
+        for pk in Completion.objects.next_claimable(limit):
+            if job := claim(pk):
+                jobs.append(job)
+    return jobs
+
+
+def adopted(turn: FreshTurn) -> Job:
+    """The job of a turn whose completion was claimed as it was stored."""
+    completion = turn.completion
+    replies = [Reply(reply.pk, []) for reply in turn.replies]
+    if completion.continues_id is not None:
+        replies = _replies(completion)
+    reservation = turn.reservation
+    call = reservation.call_id if reservation else new_id()
+    if turn.message is not None and turn.message.parent_id is None and turn.part is not None:
+        history = [(turn.message.role, turn.part.text)]
+    else:
+        history = Message.objects.texts_to(_asked(completion, turn.replies[0].parent_id))
+    assert completion.claim is not None
+    return _job(completion, completion.claim, replies, history, call)
+
+
+class FreshTurn(Protocol):
+    """What a verb returns, as far as it saves the engine from reading it again."""
+
+    completion: Completion
+    message: Message | None
+    part: Part | None
+    replies: list[Message]
+    reservation: Reservation | None
+
+
+def _stored_job(completion: Completion, token: UUID) -> Job:
+    """The job of a completion, all of it read."""
+    replies = _replies(completion)
+    parent = Message.objects.values_list("parent_id", flat=True).get(pk=completion.lead_id)
+    history = Message.objects.texts_to(_asked(completion, parent))
+    reservation = completion.reservations.order_by("created_at").first()
+    call = reservation.call_id if reservation else new_id()
+    return _job(completion, token, replies, history, call)
+
+
+def _asked(completion: Completion, parent: UUID | None) -> UUID:
+    """The last message that the provider is sent: what is answered, or what is continued."""
+    return completion.lead_id if completion.continues_id or parent is None else parent
+
+
+def _replies(completion: Completion) -> list[Reply]:
+    rows = completion.replies.order_by("choice").prefetch_related("parts")
+    return [Reply(reply.pk, _stored(reply.parts.all())) for reply in rows]
+
+
+def _job(
+    completion: Completion,
+    token: UUID,
+    replies: list[Reply],
+    history: list[tuple[str, str]],
+    call: UUID,
+) -> Job:
+    return Job(
+        completion=completion.pk,
+        conversation=completion.conversation_id,
+        claim=token,
+        user=str(completion.asked_by_id),
+        system_text=completion.preset_version.system_text,
+        parameters=completion.parameters,
+        history=history,
+        replies=replies,
+        targets=targets_of(completion.preset_version_id),
+        call=call,
+        continues=completion.continues_id is not None,
+        waited=completion.waits_for_id is not None,
+        titling=len(history) == 1 and not completion.conversation.title_is_chosen,
+    )
+
+
+def reserve_call(job: Job, call: UUID, target: Target) -> None:
+    """Hold the worst case of a further call: another try, or another model."""
+    texts = [job.system_text, *(text for _role, text in job.history)]
+    most = job.parameters.get("max_tokens")
+    bound = worst_case_nanos(
+        target.price,
+        sum(len(text.encode()) for text in texts),
+        len(texts),
+        most * len(job.replies) if most else None,
+    )
+    Reservation.objects.create(completion_id=job.completion, call_id=call, amount_nanos=bound)
+
+
+def take_expired(limit: int) -> list[Job]:
+    """Take over completions whose process has died, to end them."""
+    jobs = []
+    for pk in Completion.objects.expired().values_list("pk", flat=True)[:limit]:
+        token = new_id()
+        if (
+            Completion.objects.expired()
+            .filter(pk=pk)
+            .update(claim=token, lease_until=Now() + LEASE)
+        ):
+            completion = Completion.objects.select_related("preset_version", "conversation")
+            jobs.append(_stored_job(completion.get(pk=pk), token))
+    return jobs
+
+
+def _stored(parts: Iterable[Part]) -> list[StoredPart]:
+    return [StoredPart(part.pk, part.index, part.kind, part.text, part.seconds) for part in parts]
+
+
+def targets_of(version: UUID) -> list[Target]:
+    """The version's models in order, each with its provider and its price of now."""
+    models = [row.model for row in MODELS(version=version)]
+    prices = {price.model_id: price for price in PRICES(version=version)}
+    return [Target(model.pk, model.name, model.provider, prices.get(model.pk)) for model in models]
