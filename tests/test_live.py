@@ -401,13 +401,25 @@ class SlowViewerTests(HubTestCase):
         return alice, bob
 
     async def test_too_many_unacknowledged_bytes_close_with_1013_and_others_go_on(self):
-        alice, bob = await self.slow(size=viewers.MOST_UNACKNOWLEDGED_BYTES // 3)
+        alice, bob = await self.slow(2, size=viewers.MOST_UNACKNOWLEDGED_BYTES // 3)
         self.assertEqual((alice.socket.code, bob.socket.code), (1013, None))
         self.assertIn(" end", bob.socket.sent[-1])
         count = len(alice.socket.sent)
         self.write(" more")
         await asyncio.sleep(0.02)
         self.assertEqual(len(alice.socket.sent), count)
+
+    async def test_as_much_within_a_moment_is_no_slowness(self):
+        alice, _bob = await self.slow(size=viewers.MOST_UNACKNOWLEDGED_BYTES // 3)
+        self.assertIsNone(alice.socket.code)
+
+    async def test_two_mebibytes_are_too_many_at_once(self):
+        viewer = Viewer(uuid4(), "session", Socket())
+        viewer.acknowledges = True
+        viewer.note(1, viewers.MOST_BURST_BYTES, now=5.0)
+        self.assertFalse(viewer.is_slow(5.0))
+        viewer.note(2, 1, now=5.0)
+        self.assertTrue(viewer.is_slow(5.0))
 
     async def test_ten_seconds_without_a_word_close_with_1013(self):
         alice, bob = await self.slow(seconds=viewers.MOST_UNACKNOWLEDGED_SECONDS + 1)

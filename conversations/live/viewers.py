@@ -9,6 +9,9 @@ from uuid import UUID
 from conversations.engine.frames import Introduced
 
 MOST_UNACKNOWLEDGED_BYTES = 256 * 1024
+# A fast answer brings as much in a moment, and no page is slow for that.
+BURST_SECONDS = 1
+MOST_BURST_BYTES = 2 * 1024 * 1024
 MOST_UNACKNOWLEDGED_SECONDS = 10
 # A listener that never says what it has isn't a page of ours; it is held to this much in all.
 MOST_SILENT_BYTES = 16 * 1024 * 1024
@@ -43,5 +46,6 @@ class Viewer:
     def is_slow(self, now: float) -> bool:
         if not self.acknowledges:
             return self._bytes > MOST_SILENT_BYTES
-        oldest = self._unacknowledged[0][2] if self._unacknowledged else now
-        return self._bytes > MOST_UNACKNOWLEDGED_BYTES or now - oldest > MOST_UNACKNOWLEDGED_SECONDS
+        waited = now - self._unacknowledged[0][2] if self._unacknowledged else 0
+        most = MOST_UNACKNOWLEDGED_BYTES if waited > BURST_SECONDS else MOST_BURST_BYTES
+        return self._bytes > most or waited > MOST_UNACKNOWLEDGED_SECONDS
