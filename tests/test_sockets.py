@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import re
 from unittest import mock
 
 from channels.testing import WebsocketCommunicator
@@ -186,7 +187,7 @@ class SayingTests(SocketTestCase):
         await socket.send_to('{"have": {}, "after": 99}')
         await until(lambda: viewer.acknowledges)
         self.write("one")
-        number = int((await self.hears(socket))[4:].split()[0].rstrip("->"))
+        number = int(re.match(r"<!--(\d+)", await self.hears(socket))[1])
         self.assertGreater(viewer._bytes, 0)
         await socket.send_to(json.dumps({"ack": number}))
         await until(lambda: viewer._bytes == 0)
