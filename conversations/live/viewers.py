@@ -18,7 +18,7 @@ MOST_SILENT_BYTES = 16 * 1024 * 1024
 
 
 class Viewer:
-    """One open page; `send` and `close` are its socket's.
+    """One open page; its `socket` can `say`, `close` and `check`.
 
     One that `waits` hears nothing until it has said what it shows: a patch for those who have more
     would not fit what it has. `held` are then the turns introduced and the messages ended meanwhile.
