@@ -22,12 +22,22 @@ from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E40
 from django.core.exceptions import RequestAborted  # noqa: E402
 from django.core.handlers.asgi import ASGIHandler, get_script_prefix  # noqa: E402
 from django.core.signals import request_started  # noqa: E402
+from django.db import connection  # noqa: E402
 from django.http import HttpResponseBase  # noqa: E402
 from django.urls import set_script_prefix  # noqa: E402
 
 from conversations.routing import websocket_urlpatterns  # noqa: E402
 
 THREADS = ThreadPoolExecutor(max_workers=6, thread_name_prefix="page")
+# SQLite has one writer at a time. What people say waits for one thread, first come, first served;
+# at a lock, threads that run would overtake those that wait, and each turn would cost a switch.
+SENDS = ThreadPoolExecutor(max_workers=1, thread_name_prefix="send")
+
+
+def threads_for(method: str, path: str) -> ThreadPoolExecutor:
+    """Where a request is answered."""
+    sends = method == "POST" and path.startswith("/conversations/")
+    return SENDS if sends and connection.vendor == "sqlite" else THREADS
 
 
 class Pages(ASGIHandler):
@@ -42,7 +52,8 @@ class Pages(ASGIHandler):
         except RequestAborted:
             return
         loop = asyncio.get_running_loop()
-        response = await loop.run_in_executor(THREADS, self._respond, scope, body)
+        threads = threads_for(scope["method"], scope["path"])
+        response = await loop.run_in_executor(threads, self._respond, scope, body)
         await self.send_response(response, send)
 
     def _respond(self, scope: Any, body: Any) -> HttpResponseBase:

@@ -167,10 +167,7 @@ PRIVATE_PROVIDERS = env.bool("PARLEY_PRIVATE_PROVIDERS", default=SITE_IS_LOCAL)
 
 # --- People ------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "conversations.User"
-AUTHENTICATION_BACKENDS = [
-    "django.contrib.auth.backends.ModelBackend",
-    "allauth.account.auth_backends.AuthenticationBackend",
-]
+AUTHENTICATION_BACKENDS = ["conversations.accounts.Backend"]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",

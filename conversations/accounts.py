@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.auth_backends import AuthenticationBackend
 from allauth.core import context
 from allauth.core.exceptions import ImmediateHttpResponse
 from django.conf import settings
@@ -14,6 +16,7 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 
 from conversations.models import OneTimeLink, User
+from conversations.models.people import PERSON
 
 INVITATION = "invitation"
 
@@ -21,6 +24,15 @@ INVITATION = "invitation"
 def display_name(user: User) -> str:
     """How a person is called in pages and mails."""
     return user.display_name
+
+
+class Backend(AuthenticationBackend):
+    """Signs in by username or e-mail address."""
+
+    def get_user(self, user_id: UUID) -> User | None:
+        """Who a session belongs to: asked by every request, so it takes the short way."""
+        user = PERSON.first(pk=user_id)
+        return user if user is not None and self.user_can_authenticate(user) else None
 
 
 class AccountAdapter(DefaultAccountAdapter):

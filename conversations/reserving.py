@@ -16,6 +16,7 @@ from conversations.models import (
     worst_case_nanos,
 )
 from conversations.models.base import new_id
+from conversations.models.prepared import insert
 
 IDS_AT_ONCE = 500
 
@@ -33,16 +34,17 @@ class ByteLength(Func):
 
 def reserve(completion: Completion, model: LanguageModel, *, path_to: UUID) -> Reservation:
     """Hold the worst case of the completion's first call."""
-    return Reservation.objects.create(
-        completion=completion, call_id=new_id(), amount_nanos=_bound(completion, model, path_to)
-    )
+    amount = _bound(completion, model, path_to)
+    held = Reservation(completion=completion, call_id=new_id(), amount_nanos=amount)
+    insert(held)
+    return held
 
 
 def _bound(completion: Completion, model: LanguageModel, path_to: UUID) -> int | None:
     """Null where there is no price or no limit, before anything is read."""
-    price = model.price_at()
     most = completion.parameters.get("max_tokens")
-    if price is None or not most:
+    price = model.price_at() if most else None
+    if price is None:
         return None
     ids = Message.objects.path_to(path_to)
     text_bytes = len(completion.preset_version.system_text.encode())

@@ -29,6 +29,7 @@ from conversations.models import (
 )
 from conversations.models.base import new_id
 from conversations.models.completions import CompletionQuerySet
+from conversations.models.prepared import insert
 from conversations.problems import Conflict, Invalid, NotFound, Refused
 from conversations.reserving import reserve
 
@@ -344,9 +345,11 @@ def _ask(
         sequence=sequence,
         completion=completion,
     )
-    Message.objects.bulk_create([reply] if part is None else [asked, reply])
-    if part is not None:
-        part.save(force_insert=True)
+    if part is None:
+        insert(reply)
+    else:
+        insert(asked, reply)
+        insert(part)
     reservation = reserve(completion, request.chosen.model, path_to=asked.pk)
     return Turn(conversation, completion, None, [reply], reservation=reservation)
 
@@ -373,5 +376,5 @@ def _completion(
     )
     if request.claim is not None and waits_for is None:
         completion.claimed_by(request.claim)
-    completion.save(force_insert=True)
+    insert(completion)
     return completion

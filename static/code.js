@@ -1,7 +1,7 @@
 // Copy and wrap on code blocks that are closed, and copying in general.
 
 import { copyOf, deeds, word } from "./dom.js";
-import { toast } from "./tell.js";
+import { say, toast } from "./tell.js";
 
 const SHOWN_MS = 1600;
 const faces = new WeakMap();
@@ -25,7 +25,7 @@ export async function copyText(text, button) {
 function showDone(button) {
   if (!faces.has(button)) faces.set(button, [...button.childNodes]);
   button.replaceChildren(copyOf("t-check"));
-  document.getElementById("spoken").textContent = word("copied");
+  say(word("copied"));
   setTimeout(() => button.replaceChildren(...faces.get(button)), SHOWN_MS);
 }
 

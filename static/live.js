@@ -5,6 +5,7 @@ import { address, byId, conversationId, openReplies, word } from "./dom.js";
 import { brought } from "./message.js";
 import { read, readJson } from "./net.js";
 import { apply, fold } from "./patches.js";
+import { keepUp } from "./scroll.js";
 import { toast } from "./tell.js";
 import { lastSequence, sift, takeAnew } from "./turns.js";
 
@@ -150,6 +151,7 @@ function grow(head, message) {
   apply(message).forEach(brought);
   const part = byId(`${key}-${index}`);
   if (part) part.dataset.count = count;
+  keepUp();
 }
 
 /** Whether a patch's message is in this page, and its part, unless the patch itself brings that. */

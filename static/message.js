@@ -5,7 +5,7 @@ import { articleOf, articles, byId, changed, copyOf, isOpen, word } from "./dom.
 import { addCodeTools } from "./code.js";
 import { say, speak } from "./tell.js";
 
-const FACTS = ["state", "error", "finish", "stoppedBy", "tokens", "cost", "first", "speed"];
+const FACTS = ["state", "error", "finish", "stoppedBy", "tokens", "cost", "first", "speed", "thought"];
 const begun = new WeakMap();
 
 const isMine = (name) => name === document.body.dataset.personName;
@@ -134,7 +134,9 @@ function noticeFor({ state, finish, error, stoppedBy }) {
 }
 
 function dressThoughts(article) {
-  for (const part of article.querySelectorAll(".part--reasoning")) {
+  const spans = article.dataset.thought?.split(" ") ?? [];
+  for (const [at, part] of [...article.querySelectorAll(".part--reasoning")].entries()) {
+    if (!part.dataset.seconds && spans[at]) part.dataset.seconds = spans[at];
     const { seconds } = part.dataset;
     const goesOn = isOpen(article) && part === part.parentElement.lastElementChild;
     const told = seconds ? word("thought-for", { seconds }) : word("thought");

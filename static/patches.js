@@ -1,10 +1,14 @@
 // The patches of a growing part, applied by hand: they come thirty times a second, and htmx raises a
 // dozen events for each. They are htmx's out-of-band swaps, of the kinds that the renderer makes.
 
-const MANY = 32;
+const MANY = 24;
 const FOLDED = 16;
+const SCROLLABLE = "pre, .table, .math";
 /** How many folds each part begins with. */
 const folds = new WeakMap();
+const widths = new ResizeObserver((entries) =>
+  requestAnimationFrame(() => entries.forEach(({ target }) => fitAll(target.parentElement))),
+);
 
 const placed = {
   innerHTML: (target, piece) => target.replaceChildren(...piece.childNodes),
@@ -48,7 +52,26 @@ export function fold(part) {
   blocks[0].before(element);
   element.append(...blocks);
   folds.set(part, before + 1);
+  if (before) fit([element]);
+  else begin(part, element);
 }
+
+/** The first fold stands for all in what they share: their width and direction. */
+function begin(part, first) {
+  // As long as it is "auto", each change looks through all blocks for a letter that decides.
+  if (part.dir === "auto") part.dir = part.matches(":dir(rtl)") ? "rtl" : "ltr";
+  widths.observe(first);
+}
+
+const fitAll = (part) => part && fit([...part.querySelectorAll(":scope > .folded")]);
+
+/** Let blocks scroll sideways only in folds where one is too wide, or may become so when it isn't wrapped. */
+function fit(elements) {
+  const wide = elements.map((element) => [...element.querySelectorAll(SCROLLABLE)].some(isWide));
+  elements.forEach((element, at) => element.classList.toggle("fits", !wide[at]));
+}
+
+const isWide = (box) => box.scrollWidth > box.clientWidth || box.closest("[data-wrap]") !== null;
 
 function isInUse(part) {
   const selection = document.getSelection();

@@ -9,6 +9,7 @@ let below = null;
 let follows = true;
 let lastTop = 0;
 let kept = null;
+let isKeepingUp = false;
 const grown = new ResizeObserver(() => (follows ? toEnd() : offerEnd()));
 
 const gap = () => thread.scrollHeight - thread.clientHeight - thread.scrollTop;
@@ -33,6 +34,19 @@ function onScroll() {
   else if (top < lastTop - 1) follows = false;
   lastTop = top;
   offerEnd();
+}
+
+/**
+ * Follow what has just grown before the next frame begins, so that the frame tells of the scrolling
+ * too; scrolling within it would bring another. Once a frame: what comes besides, the observer sees.
+ */
+export function keepUp() {
+  if (!follows || !thread || isKeepingUp) return;
+  isKeepingUp = true;
+  requestAnimationFrame(() => (isKeepingUp = false));
+  // The reader may have gone up a moment ago, and the page hasn't been told yet.
+  onScroll();
+  if (follows) toEnd();
 }
 
 /** Go to the newest part and stay with it. */

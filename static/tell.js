@@ -5,7 +5,9 @@ import { byId, copyOf, deeds } from "./dom.js";
 
 const SECONDS = 10;
 const LONGEST = 1_500;
+const KEPT = 50;
 const KEPT_MS = 20_000;
+let clearing = 0;
 const undos = new WeakMap();
 
 /** Show `text`; `undo`, if given, runs when the person takes it back in time. */
@@ -43,10 +45,14 @@ deeds.undo = (button) => {
 /** Say the text of a block that can no longer change. */
 export const speak = (block) => say(block.textContent.slice(0, LONGEST).trim());
 
+/** Old lines go when new ones come, in the same frame: one of their own would cost as much as a token's. */
 export function say(text) {
   if (!text) return;
+  const spoken = byId("spoken");
   const line = document.createElement("p");
   line.textContent = text;
-  byId("spoken").append(line);
-  setTimeout(() => line.remove(), KEPT_MS);
+  spoken.append(line);
+  if (spoken.childElementCount > KEPT) spoken.firstElementChild.remove();
+  clearTimeout(clearing);
+  clearing = setTimeout(() => spoken.replaceChildren(), KEPT_MS);
 }

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from conversations.engine import store
+from conversations.engine import jobs, store
 from conversations.engine.run import Run
 from conversations.models import Completion, LedgerEntry, Reservation, State
 from conversations.models.base import new_id
@@ -99,12 +99,11 @@ class LeaseTests(EngineTestCase):
             engine.start(self.completion.pk)
             self.assertFalse(engine.runs)
 
-    async def test_one_that_was_just_being_read_at_a_shutdown_is_marked_too(self):
+    async def test_one_that_was_just_begun_at_a_shutdown_is_marked_too(self):
         turn = await in_db(making.asked)(self.alice, claim=new_id())
         adapter = Played(["never", asyncio.Event()])
         async with playing.engine(adapter) as engine:
-            engine.start_claimed(turn)
-            await asyncio.sleep(0)
+            engine.adopt(await in_db(jobs.adopted)(turn))
             await engine.close()
             self.assertEqual(await state_of(turn.completion), State.INTERRUPTED)
         self.assertEqual(adapter.requests, [])

@@ -4,98 +4,14 @@ import asyncio
 from unittest import mock
 from uuid import uuid4
 
-from django.test import SimpleTestCase
-
 from conversations.engine.frames import (
-    Bus,
     Expected,
-    Frame,
     Gone,
-    Introduced,
-    Settled,
     Shown,
 )
-from conversations.live import Hub, Snapshot, Viewer, viewers
-from conversations.rendering import render
+from conversations.live import Snapshot, Viewer
 from tests.playing import until
-
-
-class Socket:
-    """Notes what it is sent, and how it is closed."""
-
-    def __init__(self):
-        self.sent, self.code, self.checks = [], None, 0
-
-    async def say(self, text):
-        self.sent.append(text)
-
-    async def close(self, code):
-        self.code = code
-
-    async def check(self):
-        self.checks += 1
-
-    @property
-    def patches(self):
-        """What was sent, without the headers."""
-        return [text.partition("-->")[2] for text in self.sent]
-
-
-class Reader:
-    """Answers from what a test has put here."""
-
-    def __init__(self):
-        self.snapshots, self.stored, self.newer, self.asked = {}, {}, {}, []
-
-    async def running(self, conversation):
-        await asyncio.sleep(0)
-        return list(self.snapshots.values())
-
-    async def snapshot(self, message):
-        self.asked.append(message)
-        return self.snapshots.get(message)
-
-    async def articles(self, conversation, messages):
-        return {pk: self.stored[pk] for pk in messages if pk in self.stored}
-
-    async def after(self, conversation, sequence):
-        return self.newer
-
-
-class HubTestCase(SimpleTestCase):
-    def setUp(self):
-        self.conversation, self.message, self.reader = uuid4(), uuid4(), Reader()
-        self.key = f"m-{self.message.hex}"
-        self.text = ""
-
-    def begin(self):
-        """A hub in the test's loop."""
-        self.bus = Bus()
-        self.hub = Hub(self.bus, self.reader)
-        self.hub.open()
-
-    async def viewer(self):
-        if not hasattr(self, "hub"):
-            self.begin()
-        viewer = Viewer(uuid4(), "session", Socket())
-        await self.hub.join(self.conversation, viewer)
-        return viewer
-
-    def write(self, text, *, part=0, kind="answer", offset=None):
-        """The engine publishes the next piece of the message."""
-        offset = len(self.text) if offset is None else offset
-        self.text = self.text[:offset] + text
-        self.bus.publish(Frame(self.conversation, self.message, part, kind, offset, text))
-
-    def introduce(self, *messages):
-        html = "".join(f'<article id="m-{pk.hex}"></article>' for pk in messages)
-        self.bus.publish(Introduced(self.conversation, list(messages), html))
-
-    def settle(self, html=None, **facts):
-        html = {0: render(self.text, f"{self.key}-0")} if html is None else html
-        self.bus.publish(
-            Settled(self.conversation, self.message, "done", {"state": "done"} | facts, html)
-        )
+from tests.watching import HubTestCase, Socket
 
 
 class WatchingTests(HubTestCase):
@@ -382,68 +298,3 @@ class CatchingUpTests(HubTestCase):
         alice.socket.sent.clear()
         await self.catch_up(bob, {self.message: {}})
         self.assertEqual(alice.socket.sent, [])
-
-
-class SlowViewerTests(HubTestCase):
-    async def slow(self, seconds=0.0, size=10):
-        """Alice acknowledges nothing for a while; Bob does. Returns both after a last frame."""
-        alice, bob = await self.viewer(), await self.viewer()
-        alice.acknowledges = bob.acknowledges = True
-        self.introduce(self.message)
-        for number in range(3):
-            self.write(f"\n\n{number}" + "x" * size)
-            await asyncio.sleep(0.01)
-            bob.acknowledge(self.hub.rooms[self.conversation].sequence)
-        now = self.hub._loop.time() + seconds
-        with mock.patch.object(self.hub, "_loop", mock.Mock(time=lambda: now)):
-            self.write(" end")
-            await asyncio.sleep(0.02)
-        return alice, bob
-
-    async def test_too_many_unacknowledged_bytes_close_with_1013_and_others_go_on(self):
-        alice, bob = await self.slow(2, size=viewers.MOST_UNACKNOWLEDGED_BYTES // 3)
-        self.assertEqual((alice.socket.code, bob.socket.code), (1013, None))
-        self.assertIn(" end", bob.socket.sent[-1])
-        count = len(alice.socket.sent)
-        self.write(" more")
-        await asyncio.sleep(0.02)
-        self.assertEqual(len(alice.socket.sent), count)
-
-    async def test_as_much_within_a_moment_is_no_slowness(self):
-        alice, _bob = await self.slow(size=viewers.MOST_UNACKNOWLEDGED_BYTES // 3)
-        self.assertIsNone(alice.socket.code)
-
-    async def test_two_mebibytes_are_too_many_at_once(self):
-        viewer = Viewer(uuid4(), "session", Socket())
-        viewer.acknowledges = True
-        viewer.note(1, viewers.MOST_BURST_BYTES, now=5.0)
-        self.assertFalse(viewer.is_slow(5.0))
-        viewer.note(2, 1, now=5.0)
-        self.assertTrue(viewer.is_slow(5.0))
-
-    async def test_ten_seconds_without_a_word_close_with_1013(self):
-        alice, bob = await self.slow(seconds=viewers.MOST_UNACKNOWLEDGED_SECONDS + 1)
-        self.assertEqual((alice.socket.code, bob.socket.code), (1013, None))
-
-    async def test_nine_are_fine(self):
-        alice, _bob = await self.slow(seconds=viewers.MOST_UNACKNOWLEDGED_SECONDS - 1)
-        self.assertIsNone(alice.socket.code)
-
-    async def test_a_socket_that_breaks_harms_nobody_else(self):
-        alice, bob = await self.viewer(), await self.viewer()
-        alice.socket.say = mock.AsyncMock(side_effect=ConnectionError)
-        self.bus.publish(Shown(self.conversation, "one"))
-        self.bus.publish(Shown(self.conversation, "two"))
-        await until(lambda: len(bob.socket.sent) == 2)
-        self.assertEqual(alice.socket.say.await_count, 1)
-
-    async def test_no_frame_is_larger_than_256_kib(self):
-        alice = await self.viewer()
-        self.introduce(self.message)
-        self.write("🐝" * 200_000)
-        await until(lambda: len(alice.socket.sent) == 2)
-        self.assertLess(max(len(text.encode()) for text in alice.socket.sent), 256 * 1024)
-        self.assertIn(
-            f'hx-get="/conversations/{self.conversation}/messages/{self.message}/"',
-            alice.socket.sent[-1],
-        )

@@ -169,7 +169,9 @@ class SetupTests(PeopleTestCase):
         return (client or self.client).post(self.address, NEW | fields)
 
     def test_it_makes_an_administrator_and_signs_them_in_once(self):
-        self.assertContains(self.client.get(self.address), 'name="password1"')
+        page = self.client.get(self.address)
+        for field in ("username", "email", "new-password"):
+            self.assertContains(page, f'autocomplete="{field}"')
         self.assertRedirects(self.set_up(), "/", fetch_redirect_response=False)
         user = User.objects.get()
         self.assertTrue(user.is_superuser and user.is_staff)

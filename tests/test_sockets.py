@@ -282,7 +282,7 @@ class WholeWayTests(SocketTestCase):
             author=self.alice, client_id="1", conversation_id=talk.pk, text="hello, fast", preset="",
             claim=process.new_claim(),
         )  # fmt: skip
-        process.begin(turn)
+        await in_db(process.begin)(turn)
         key, heard = f"m-{turn.replies[0].pk.hex}", ""
         while f'id="{key}-state"' not in heard:
             heard += await self.hears(socket)

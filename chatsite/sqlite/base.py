@@ -3,12 +3,14 @@
 SQLite lets one connection write at a time. One that finds the database locked sleeps, for up to
 100 ms at a time, and looks again: under load everyone waits for sleepers. Here threads wait for a
 lock of the process first and go on the moment they may; other processes are met by SQLite's way.
+A query's markers are also put into SQLite's form once, not at each of its calls.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import defaultdict
+from functools import lru_cache
 from typing import Any
 
 from django.db import OperationalError
@@ -17,10 +19,27 @@ from django.db.backends.sqlite3 import base
 _turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
 
+@lru_cache(maxsize=500)
+def _converted(query: str) -> str:
+    return base.FORMAT_QMARK_REGEX.sub("?", query).replace("%%", "%")
+
+
+class Cursor(base.SQLiteCursorWrapper):
+    """A cursor that knows the queries of before."""
+
+    def convert_query(self, query: str, *, param_names: Any = None) -> Any:
+        if param_names is None:
+            return _converted(query)
+        return super().convert_query(query, param_names=param_names)  # type: ignore[misc]
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
     """A connection that writes when it is its turn."""
 
     _holds: threading.Lock | None = None
+
+    def create_cursor(self, name: str | None = None) -> Any:
+        return self.connection.cursor(factory=Cursor)
 
     def _start_transaction_under_autocommit(self) -> None:
         self._take_turn()

@@ -112,7 +112,8 @@ async def _grown(
         await asyncio.sleep(tokens * DELAY_MS / 1000)
         state = await _ended(person, reply)
         await asyncio.sleep(0.5)
-        after = await thread.seconds()
+        after, long = await thread.seconds(), await thread.long_tasks(since)
+        # Reading all of the text is a task of its own, and a long one.
         shown = len(await page.inner_text("#messages > .message:last-child .prose"))
         if state != "done" or shown < tokens * 3:
             run.notes.append(f"growing: {tokens} tokens ended {state}, {shown} characters shown")
@@ -121,7 +122,7 @@ async def _grown(
             (after[name] - before[name]) * 1000 / tokens
             for name in ("TaskDuration", "ScriptDuration")
         )
-        return used, script, await thread.long_tasks(since)
+        return used, script, long
 
 
 async def _ended(person: Person, reply: str) -> str:

@@ -238,7 +238,7 @@ class _Connection(asyncio.Protocol):
         started = time.monotonic()
         events = events_of(asked, choices)
         for position in range(begin, end):
-            due = started + (position - begin + 1) // choices * asked.delay / 1000
+            due = started + (position - begin) // choices * asked.delay / 1000
             await asyncio.sleep(max(0.0, due - time.monotonic()))
             stamp = asked.stamp == "yes"
             data = stamped(blank(asked.text, position)) if stamp else events[position]

@@ -311,9 +311,11 @@ class Run:
         facts = await self._settled(outcome, parts)
         if facts is not None:
             for writer in self.writers:
-                html = {part.index: part.html for part in parts if part.message == writer.message}
+                own = [part for part in parts if part.message == writer.message]
+                html = {part.index: part.html for part in own}
+                told = facts | _thought(own)
                 self.around.bus.publish(
-                    Settled(self.job.conversation, writer.message, outcome.state, facts, html)
+                    Settled(self.job.conversation, writer.message, outcome.state, told, html)
                 )
         return facts
 
@@ -357,3 +359,9 @@ class Run:
             return part.seconds
         stored = next(reply for reply in self.job.replies if reply.message == writer.message)
         return stored.parts[part.index].seconds if part.index < len(stored.parts) else None
+
+
+def _thought(parts: list[store.FinalPart]) -> dict[str, str]:
+    """The seconds of each reasoning part: a page that came in later didn't see it begin."""
+    spans = [f"{part.seconds or 0:.0f}" for part in parts if part.kind == "reasoning"]
+    return {"thought": " ".join(spans)} if spans else {}

@@ -56,8 +56,16 @@ class Engine:
         self.loop.call_soon_threadsafe(self._start, completion)
 
     def start_claimed(self, turn: jobs.FreshTurn) -> None:
-        """Run a turn whose completion this process claimed as it was stored. Thread-safe."""
-        self.loop.call_soon_threadsafe(self._start_claimed, turn)
+        """Run a turn whose completion this process claimed as it was stored.
+
+        Thread-safe; what running it needs is read here, in the thread that stored it.
+        """
+        try:
+            job = jobs.adopted(turn)
+        except Exception:
+            log.exception("starting failed", extra={"completion": str(turn.completion.pk)})
+        else:
+            self.loop.call_soon_threadsafe(self.adopt, job)
 
     def stop(self, completion: UUID) -> None:
         """Stop the run of this completion if it is here. Thread-safe."""
@@ -79,12 +87,7 @@ class Engine:
     def _start(self, completion: UUID) -> None:
         if completion not in self.runs and not self._closing:
             self.runs[completion] = None
-            self._hold(self._run_read(completion, jobs.claim, completion))
-
-    def _start_claimed(self, turn: jobs.FreshTurn) -> None:
-        if turn.completion.pk not in self.runs:
-            self.runs[turn.completion.pk] = None
-            self._hold(self._run_read(turn.completion.pk, jobs.adopted, turn))
+            self._hold(self._claim_and_run(completion))
 
     def _stop(self, completion: UUID) -> None:
         run = self.runs.get(completion)
@@ -98,13 +101,11 @@ class Engine:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _run_read(
-        self, completion: UUID, read: Callable[[Any], jobs.Job | None], what: object
-    ) -> None:
-        """Read the job, then run it, unless another process was faster."""
+    async def _claim_and_run(self, completion: UUID) -> None:
+        """Take the job, then run it, unless another process was faster."""
         job = None
         try:
-            job = await database_sync_to_async(read)(what)
+            job = await database_sync_to_async(jobs.claim)(completion)
         except Exception:
             log.exception("starting failed", extra={"completion": str(completion)})
         if job is None:

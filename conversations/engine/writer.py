@@ -1,7 +1,7 @@
 """The only hand on a running reply: gathers its text, publishes frames, marks it to be saved.
 
 The first token goes out at once, and any other that comes when the last frame is long enough ago;
-in between text gathers: for one display frame when little runs, for two while the model writes
+in between text gathers: for one display frame when little runs, for 40 ms while the model writes
 faster than that, and up to 50 ms under load. Under load it gathers unread: a reply reads when it
 may send, which wakes it once a frame instead of once a token.
 """
@@ -14,7 +14,7 @@ from uuid import UUID
 from conversations.engine.frames import Bus, Frame
 
 QUIET_SECONDS = 0.016
-FAST_SECONDS = 0.033
+FAST_SECONDS = 0.040
 BUSY_SECONDS = 0.022
 FLOOD_SECONDS = 0.050
 # Replies whose time comes within such a stretch go together.

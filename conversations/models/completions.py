@@ -19,6 +19,8 @@ from conversations.models.presets import PresetVersion
 from conversations.models.providers import LanguageModel, Price, dollars
 
 LEASE = timedelta(seconds=20)
+# By the database's clock: those of the processes may differ.
+NOW, LEASE_END = Now(), Now() + LEASE
 UNCLAIMED = timedelta(seconds=120)
 
 
@@ -58,7 +60,7 @@ class CompletionQuerySet(models.QuerySet["Completion"]):
         taken = (
             self.claimable()
             .filter(pk=pk)
-            .update(state=State.RUNNING, claim=token, lease_until=Now() + LEASE, started_at=Now())
+            .update(state=State.RUNNING, claim=token, lease_until=LEASE_END, started_at=NOW)
         )
         return taken == 1
 
@@ -75,7 +77,7 @@ class CompletionQuerySet(models.QuerySet["Completion"]):
 
     def renew(self, tokens: list[UUID]) -> int:
         """Prolong the leases of these claims by the database's clock."""
-        return self.filter(state=State.RUNNING, claim__in=tokens).update(lease_until=Now() + LEASE)
+        return self.filter(state=State.RUNNING, claim__in=tokens).update(lease_until=LEASE_END)
 
     def expired(self) -> CompletionQuerySet:
         """Running ones whose process no longer renews its lease."""
@@ -156,7 +158,7 @@ class Completion(models.Model):
     def claimed_by(self, token: UUID) -> None:
         """Before it is stored: let it run at once, held by `token`."""
         self.state, self.claim = State.RUNNING, token
-        self.lease_until, self.started_at = Now() + LEASE, Now()
+        self.lease_until, self.started_at = LEASE_END, NOW
 
     def facts(self) -> dict[str, str]:
         """What every viewer of the replies may know of it, by short names; no sentences."""

@@ -6,6 +6,7 @@ import hashlib
 import secrets
 from datetime import timedelta
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models, transaction
@@ -14,6 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from conversations.models.base import new_id
+from conversations.models.prepared import Prepared
 
 
 class User(AbstractUser):
@@ -39,6 +41,10 @@ class User(AbstractUser):
         """One or two letters that stand for the person."""
         words = self.display_name.replace(".", " ").replace("_", " ").split()
         return "".join(word[0] for word in words[:2]).upper()
+
+
+# Asked for by every request.
+PERSON = Prepared(lambda pk: User.objects.filter(pk=pk), pk=UUID)
 
 
 class Team(models.Model):

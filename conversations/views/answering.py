@@ -10,6 +10,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.middleware import get_user
 from django.core.cache import cache
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -43,6 +44,8 @@ def answers(*methods: str) -> Callable[[View], View]:
         @wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             try:
+                # The person, not what Django puts around them until they are asked for.
+                request.user = get_user(request)
                 if not request.user.is_authenticated and wants_json(request):
                     signed_out = {"error": "signed_out", "detail": "Sign in first."}
                     return JsonResponse(signed_out, status=403)

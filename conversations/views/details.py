@@ -12,7 +12,6 @@ from django.utils.translation import gettext_lazy as _
 from conversations.models import Call, Completion, Message
 from conversations.problems import NotFound
 from conversations.views.answering import PersonRequest, answers, wants_json
-from conversations.views.fragments import article_html
 from conversations.views.presenting import as_json, shown
 
 SOURCES = {
@@ -31,7 +30,7 @@ def message(request: PersonRequest, pk: UUID, message_pk: UUID) -> HttpResponse:
         raise NotFound
     if wants_json(request):
         return JsonResponse(as_json(found, found.parts.order_by("index")))
-    return HttpResponse(article_html(shown([found.pk])[0]))
+    return HttpResponse(shown([found.pk])[0].article)
 
 
 @answers("GET")

@@ -5,19 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from uuid import UUID
 
-from django.template.loader import get_template
 from django.utils.html import format_html
 
 from conversations.views.presenting import ShownMessage
 
 
-def article_html(message: ShownMessage) -> str:
-    """One message's article."""
-    return get_template("_message.html").render({"message": message})
-
-
 def articles_html(messages: Iterable[ShownMessage]) -> str:
-    return "".join(article_html(message) for message in messages)
+    return "".join(message.article for message in messages)
 
 
 def title_html(conversation: UUID, title: str, version: int) -> str:

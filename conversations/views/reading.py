@@ -11,7 +11,7 @@ from django.contrib.sessions.backends.base import SessionBase
 
 from conversations.live import Hub, Snapshot, Viewer
 from conversations.models import OPEN, Conversation, Message, Part, User
-from conversations.views.fragments import article_html, title_html
+from conversations.views.fragments import title_html
 from conversations.views.presenting import shown
 
 if TYPE_CHECKING:
@@ -71,15 +71,13 @@ def _articles(conversation: UUID, messages: list[UUID]) -> dict[UUID, str]:
     """A page can name any message: only those of the conversation that it may watch are shown."""
     here = Message.objects.filter(conversation=conversation, pk__in=messages)
     ids = set(here.values_list("pk", flat=True))
-    return {
-        message.pk: article_html(message) for message in shown(pk for pk in messages if pk in ids)
-    }
+    return {message.pk: message.article for message in shown(pk for pk in messages if pk in ids)}
 
 
 def _after(conversation: UUID, sequence: int) -> dict[UUID, str]:
     rows = Message.objects.filter(conversation=conversation, sequence__gt=sequence)
     ids = list(rows.order_by("sequence").values_list("pk", flat=True)[:MOST_NEWER])
-    return {message.pk: article_html(message) for message in shown(ids)}
+    return {message.pk: message.article for message in shown(ids)}
 
 
 async def recheck(hub: Hub) -> None:

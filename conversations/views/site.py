@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from typing import ClassVar
 
 from django.conf import settings
 from django.contrib.auth import login
@@ -10,6 +11,7 @@ from django.contrib.auth.forms import UserCreationForm
 from django.core.cache import cache
 from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
+from django.forms import EmailInput
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
@@ -21,7 +23,6 @@ from conversations.models import OneTimeLink, User
 
 RUNNING = Gauge("parley_running_completions", "Completions that this process runs")
 SOCKETS = Gauge("parley_open_sockets", "Pages that watch a conversation in this process")
-BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 @require_safe
@@ -83,9 +84,10 @@ def _from_here(request: HttpRequest) -> bool:
 class FirstPerson(UserCreationForm):
     """Who sets the site up."""
 
-    class Meta:
+    class Meta(UserCreationForm.Meta):  # type: ignore[name-defined]
         model = User
         fields = ("username", "email")
+        widgets: ClassVar = {"email": EmailInput({"autocomplete": "email"})}
 
 
 @require_http_methods(["GET", "POST"])
@@ -101,7 +103,7 @@ def setup(request: HttpRequest, token: str) -> HttpResponse:
             user = form.save(commit=False)
             user.is_staff = user.is_superuser = True
             user.save()
-        login(request, user, backend=BACKEND)
+        login(request, user)
         return redirect("home")
     return render(request, "setup.html", {"form": form})
 
@@ -116,7 +118,7 @@ def login_link(request: HttpRequest, token: str) -> HttpResponse:
     link = OneTimeLink.objects.use(OneTimeLink.LOGIN, token)
     if link is None or link.user is None or not link.user.is_active:
         raise Http404
-    login(request, link.user, backend=BACKEND)
+    login(request, link.user)
     return redirect("home")
 
 

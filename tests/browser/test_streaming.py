@@ -109,3 +109,23 @@ def test_reasoning_is_folded_and_tells_how_long_it_took(chat):
     expect(fold).to_contain_text(thoughts, use_inner_text=True)
     chat.reloads()
     expect(fold.locator("summary")).to_contain_text("Thought for")
+
+
+def test_who_comes_in_while_it_thinks_is_told_at_the_end_how_long(chat):
+    question = "Think [[tokens=5 reasoning=50 delay=40]]"
+    chat.begins(question)
+    fold = chat.reply.locator("details.part--reasoning")
+    expect(fold.locator("summary")).to_have_text("Thinking…")
+    chat.reloads()
+    expect(fold.locator("summary")).to_have_text("Thinking…")
+    chat.has_answer(question)
+    expect(fold.locator("summary")).to_have_text(re.compile(r"^Thought for [1-4] s$"))
+
+
+def test_what_is_read_out_does_not_pile_up(chat):
+    """Finished blocks are said to those who hear the page; old ones go as new ones come."""
+    chat.begins("Tell me [[tokens=1500 text=markdown delay=1]]")
+    chat.is_done()
+    lines = chat.page.locator("#spoken > p")
+    expect(lines).to_have_count(50)
+    expect(lines.last).to_have_text("The reply is finished.")

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FILES = [
     "test_models", "test_constraints", "test_trees", "test_turns", "test_turns_ending", "test_turns_together",
     "test_ledger", "test_engine", "test_engine_leases", "test_engine_trouble", "test_views", "test_posts", "test_pages",
-    "test_prepared",
+    "test_prepared", "test_insert", "test_history",
 ]  # fmt: skip
 
 

@@ -1,0 +1,18 @@
+"""The page asks for all of its scripts at once, not for each when another one names it."""
+
+import re
+from pathlib import Path
+
+from django.conf import settings
+
+STATIC = Path(settings.BASE_DIR) / "static"
+NAMED = re.compile(r'^import (?:.* from )?"\./(\w+\.js)";$', re.MULTILINE)
+PRELOADED = re.compile(r"rel=\"modulepreload\" href=\"{% static '(\w+\.js)' %}\"")
+
+
+def test_every_module_is_asked_for_at_once_and_no_other():
+    named = {name for file in STATIC.glob("*.js") for name in NAMED.findall(file.read_text())}
+    page = (Path(settings.BASE_DIR) / "templates" / "page.html").read_text()
+    preloaded = PRELOADED.findall(page)
+    assert len(preloaded) == len(set(preloaded))
+    assert set(preloaded) == named
