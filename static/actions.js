@@ -68,8 +68,7 @@ deeds.continue = (button) => {
     const answer = await post(at("continue", article), { client_id: article.dataset.client });
     if (!answer.ok) return answer.problem;
     delete article.dataset.client;
-    // The socket may have shown the reply going on already; then it knows more than this answer.
-    if (article.isConnected) takeAnew(answer.body);
+    takeAnew(answer.body);
     return "";
   });
 };

@@ -3,7 +3,7 @@
 import { byId, changed, deeds, titleChanged } from "./dom.js";
 import { openComposer, refresh, stop } from "./composer.js";
 import { saveDraft } from "./draft.js";
-import { socketForRoom } from "./live.js";
+import { askForMore, socketForRoom } from "./live.js";
 import { brought, dress, dressAll, stateCame } from "./message.js";
 import "./menus.js";
 import { sentence } from "./net.js";
@@ -31,7 +31,7 @@ document.addEventListener("htmx:load", ({ target }) => {
   const { id } = target;
   if (target.dataset.open !== undefined || target === document.body) return;
   if (brought(target)) return;
-  if (id.endsWith("-state")) stateCame(target);
+  if (id.endsWith("-state")) stateCame(target) && askForMore();
   else if (target.classList.contains("message")) articleCame(target);
   else if (id === "room") openRoom();
   else if (id === "title") titleChanged();

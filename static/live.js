@@ -1,7 +1,7 @@
 // The conversation's socket: htmx's extension swaps what comes; here are resuming, acknowledging,
 // the watch over its life, and what to do without it.
 
-import { address, byId, conversationId, openReplies, word } from "./dom.js";
+import { address, byId, conversationId, isOpen, openReplies, word } from "./dom.js";
 import { brought } from "./message.js";
 import { read, readJson } from "./net.js";
 import { apply, fold } from "./patches.js";
@@ -10,13 +10,14 @@ import { toast } from "./tell.js";
 import { lastSequence, sift, takeAnew } from "./turns.js";
 
 const GONE = 4404;
-const HEAD = /^<!--(?:hb|(\d+)(?: (m-[0-9a-f]{32}) (\d+) (\d+))?)-->/;
+const HEAD = /^<!--(?:hb|(\d+)(?: (m-[0-9a-f]{32}) (\d+)(?: (\d+) (\d+) (\d+|end))?)?)-->/;
 const ACK_MS = 1_000;
 const ACK_CHARACTERS = 32_768;
 const SILENCE_MS = 40_000;
 const QUIET_MS = 1_500;
 const ASK_AFTER_MS = 5_000;
 const ASK_MS = 3_000;
+const SAY_AGAIN_MS = 1_000;
 
 let socket = null;
 let newest = null;
@@ -27,6 +28,8 @@ let tries = 0;
 let quietTimer = 0;
 let heardAt = 0;
 let lostAt = 0;
+let askedAt = 0;
+let sayTimer = 0;
 
 // Tries count until something has come: a socket may be opened only to be refused (close code 1013).
 htmx.config.wsReconnectDelay = () => Math.min(15_000, 500 * 2 ** Math.min(tries++, 5)) * (0.5 + Math.random() / 2);
@@ -53,16 +56,34 @@ function send(value) {
   if (isUp()) socket.send(JSON.stringify(value));
 }
 
-/** What this page shows of the replies that still grow, by part. */
+/** What this page shows, by part, of the replies that still grow, or of which it missed something. */
 function have() {
   const shown = {};
-  for (const article of openReplies()) {
-    const parts = [...article.querySelectorAll(".part")];
+  for (const article of [...openReplies(), ...document.querySelectorAll("#messages > [data-lacks]")]) {
+    const parts = [...article.querySelectorAll(".part[data-count]")];
     shown[article.dataset.id] = Object.fromEntries(
-      parts.map((part) => [part.id.slice(article.id.length + 1), Number(part.dataset.count) || 0]),
+      parts.map((part) => [part.id.slice(article.id.length + 1), Number(part.dataset.count)]),
     );
   }
   return shown;
+}
+
+/** Say what this page shows; the answer is what it lacks. */
+function sayHave() {
+  clearTimeout(sayTimer);
+  sayTimer = 0;
+  send({ have: have(), after: lastSequence(), title: Number(byId("title")?.dataset.version) || 0 });
+}
+
+/** A reply goes on, or what came doesn't fit what is shown of it. */
+export function askForMore() {
+  const now = performance.now();
+  if (now - askedAt < SAY_AGAIN_MS) {
+    sayTimer ||= setTimeout(sayHave, askedAt + SAY_AGAIN_MS - now);
+  } else {
+    askedAt = now;
+    sayHave();
+  }
 }
 
 /** Tell what has come, now and then; at once when it is much, before the server stops waiting. */
@@ -120,7 +141,7 @@ document.addEventListener("htmx:wsOpen", () => {
   heardAt = performance.now();
   forgetAck();
   found();
-  send({ have: have(), after: lastSequence(), title: Number(byId("title")?.dataset.version) || 0 });
+  sayHave();
 });
 
 document.addEventListener("htmx:wsClose", ({ target, detail }) => {
@@ -142,22 +163,34 @@ document.addEventListener("htmx:wsBeforeMessage", (event) => {
   if (head[2]) grow(head, message);
 });
 
-/** Take what is new of one part, and its steps after it. */
-function grow(head, message) {
-  if (!hasPlaceFor(head, message)) return;
-  const [, , key, index, count] = head;
-  const before = byId(`${key}-${index}`);
-  if (before) fold(before);
-  apply(message).forEach(brought);
+/**
+ * Take what is new of one part. Articles come by HTTP too, and may be ahead of the socket: what is
+ * shown already is passed over, and nothing is put where it doesn't fit.
+ */
+function grow([, , key, index, before, count, length], message) {
+  const article = byId(key);
+  if (!article || !isOpen(article)) return;
   const part = byId(`${key}-${index}`);
-  if (part) part.dataset.count = count;
+  if (before === undefined) {
+    const needsEarlier = index > 0 && !message.includes(`"innerHTML:#${key}-body"`);
+    if (needsEarlier && !byId(`${key}-${index - 1}`)) return lacks(article, index - 1);
+    apply(message).forEach(brought);
+  } else {
+    if (Number(part?.dataset.length) >= Number(length)) return;
+    if (part?.dataset.count !== before) return lacks(article, index);
+    fold(part);
+    apply(message).forEach(brought);
+    part.dataset.count = count;
+    part.dataset.length = length;
+  }
+  if (article.dataset.lacks === index) delete article.dataset.lacks;
   keepUp();
 }
 
-/** Whether a patch's message is in this page, and its part, unless the patch itself brings that. */
-function hasPlaceFor([, , key, index], message) {
-  if (byId(`${key}-${index}`)) return true;
-  return byId(key) !== null && message.includes(`:#${key}-body"`);
+/** Note that the part `index` isn't whole, until it is. */
+function lacks(article, index) {
+  article.dataset.lacks = index;
+  askForMore();
 }
 
 htmx.defineExtension("parley-live", {

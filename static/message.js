@@ -5,7 +5,8 @@ import { articleOf, articles, byId, changed, copyOf, isOpen, word } from "./dom.
 import { addCodeTools } from "./code.js";
 import { say, speak } from "./tell.js";
 
-const FACTS = ["state", "error", "finish", "stoppedBy", "tokens", "cost", "first", "speed", "thought"];
+const FACTS = ["state", "run", "error", "finish", "stoppedBy", "tokens", "cost", "first", "speed", "thought"];
+const GROWS = '.part[data-length]:not([data-length="end"])';
 const begun = new WeakMap();
 
 const isMine = (name) => name === document.body.dataset.personName;
@@ -166,15 +167,26 @@ function partCame(part) {
   dressThoughts(articleOf(part));
 }
 
-/** The server told a message's state: `mark` carries the facts. */
+/** The server told a message's state: `mark` carries the facts. Returns whether text is missing. */
 export function stateCame(mark) {
   const article = articleOf(mark);
-  if (!article) return;
+  if (!article || isPast(mark, article)) return false;
+  const isOther = mark.dataset.run !== article.dataset.run;
   for (const fact of FACTS) {
     if (mark.dataset[fact] !== undefined) article.dataset[fact] = mark.dataset[fact];
     else if (fact !== "state") delete article.dataset[fact];
   }
   if (!isOpen(article)) say(word("finished"));
+  const lacks = isOther || (!isOpen(article) && article.querySelector(GROWS) !== null);
+  if (lacks) article.dataset.lacks = "";
   dress(article);
   changed();
+  return lacks;
+}
+
+/** Whether `mark` tells of an earlier run than is shown, or that one goes on which has ended. */
+function isPast({ dataset }, article) {
+  const shown = article.dataset.run ?? "";
+  if (dataset.run !== shown) return dataset.run < shown;
+  return ["queued", "running"].includes(dataset.state) && !isOpen(article);
 }

@@ -11,14 +11,30 @@ const widths = new ResizeObserver((entries) =>
 );
 
 const placed = {
-  innerHTML: (target, piece) => target.replaceChildren(...piece.childNodes),
+  innerHTML: (target, piece) => isShown(piece, target) || target.replaceChildren(...piece.childNodes),
   beforebegin: (target, piece) => target.before(...piece.childNodes),
   afterend: (target, piece) => target.after(...piece.childNodes),
-  beforeend: (target, piece) => target.append(...piece.childNodes),
-  outerHTML: (target, piece) => target.replaceWith(piece),
+  beforeend: (target, piece) => [...piece.children].forEach((part) => append(target, part)),
+  outerHTML: (target, piece) => isShown(piece, target) || target.replaceWith(piece),
   delete: (target) => target.remove(),
 };
 placed.true = placed.outerHTML;
+
+/** How much of the parts that grow is in `element`. */
+const lengthOf = (element) =>
+  [element, ...element.querySelectorAll(".part")].reduce((sum, { dataset }) => sum + 1 + Number(dataset.length ?? -1), 0);
+
+/** Whether a part, or all parts of a message, that came whole hold more than what is shown of them. */
+export const holdsMore = (fresh, shown) => lengthOf(fresh) > lengthOf(shown);
+
+/** Parts come whole only where a page may know less; by another way it may have come to know more. */
+const isShown = (piece, target) => lengthOf(piece) > 0 && !holdsMore(piece, target);
+
+function append(body, part) {
+  const shown = document.getElementById(part.id);
+  if (!shown) body.append(part);
+  else placed.outerHTML(shown, part);
+}
 
 /** Apply a patch. Returns the elements that came with it, outermost only. */
 export function apply(html) {
@@ -33,8 +49,9 @@ export function apply(html) {
     if (!target) continue;
     piece.removeAttribute("hx-swap-oob");
     const whole = placed[how] === placed.outerHTML;
-    came.push(...(whole ? [piece] : piece.children));
+    const brought = whole ? [piece] : [...piece.children];
     placed[how](target, piece);
+    came.push(...brought.filter((element) => element.isConnected));
   }
   return came;
 }

@@ -1,7 +1,8 @@
 // New articles of a turn come twice, by the post's answer and by the socket: whichever is first wins.
 
-import { articles, byId, changed } from "./dom.js";
+import { articles, byId, changed, isOpen } from "./dom.js";
 import { dress } from "./message.js";
+import { holdsMore } from "./patches.js";
 
 /** The branch that this page itself has asked for: its parent, and the first article it replaces. */
 let expected = null;
@@ -16,20 +17,19 @@ function parse(html) {
   return box.content;
 }
 
-const steps = (article) =>
-  [...article.querySelectorAll(".part")].reduce((sum, part) => sum + 1 + Number(part.dataset.count || 0), 0);
-
-/** Whether `article` holds what its shown twin doesn't: more steps, or the open ends of a reply that goes on. */
-function holdsMore(article, shown) {
-  const ends = [...article.querySelectorAll("[data-open]")];
-  return steps(article) > steps(shown) || ends.some((end) => !byId(end.id));
+/** Whether `article` is later than what is shown of it: of a later run, ended, or longer. */
+function isLater(article, shown) {
+  const [run, before] = [article, shown].map(({ dataset }) => dataset.run ?? "");
+  if (run !== before) return run > before;
+  if (isOpen(article) !== isOpen(shown)) return isOpen(shown);
+  return isOpen(article) ? holdsMore(article, shown) : shown.dataset.lacks !== undefined;
 }
 
-/** Put articles into the thread; one that is shown already is replaced only by one that holds more. */
+/** Put articles into the thread; one that is shown already is replaced only by a later state of it. */
 function show(list) {
   for (const article of list) {
     const shown = byId(article.id);
-    if (shown && !holdsMore(article, shown)) continue;
+    if (shown && !isLater(article, shown)) continue;
     if (shown) shown.replaceWith(article);
     else byId("messages").append(article);
     dress(article);
@@ -54,11 +54,7 @@ export function takeAnswer(html, replaces = null) {
 
 /** The same article anew, as it stands on the server. */
 export function takeAnew(html) {
-  for (const article of parse(html).querySelectorAll("article.message")) {
-    byId(article.id)?.replaceWith(article);
-    dress(article);
-  }
-  changed();
+  show([...parse(html).querySelectorAll("article.message")].filter(({ id }) => byId(id)));
 }
 
 /** What a frame of the socket may bring into this page: no message twice, none of other branches. */
@@ -69,7 +65,7 @@ export function sift(html) {
     if (swap === "beforeend:#messages") {
       announced([...piece.children]);
       piece.remove();
-    } else if (!hasPlace(piece, swap)) {
+    } else if (!hasPlace(piece, swap) || isStale(piece)) {
       piece.remove();
     }
   }
@@ -77,6 +73,8 @@ export function sift(html) {
   box.append(content);
   return box.innerHTML;
 }
+
+const isStale = (piece) => piece.matches("article.message") && !isLater(piece, byId(piece.id));
 
 /** Whether the message that a piece belongs to, or else its target, is in the page. */
 function hasPlace(piece, swap) {

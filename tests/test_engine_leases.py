@@ -84,7 +84,10 @@ class LeaseTests(EngineTestCase):
         row = await ended(self.completion)
         self.assertEqual((row.state, row.error_code), (State.FAILED, "unclaimed"))
         self.assertFalse(await in_db(Reservation.objects.exists)())
-        self.assertEqual(seen.settled[0].facts, {"state": "failed", "error": "unclaimed"})
+        self.assertEqual(
+            seen.settled[0].facts,
+            {"state": "failed", "run": row.pk.hex, "error": "unclaimed"},
+        )
 
     async def test_a_shutdown_stores_the_text_and_marks_what_ran(self):
         async with playing.engine(Played(["Once", asyncio.Event()])) as engine:

@@ -22,8 +22,9 @@ class WatchingTests(HubTestCase):
         self.write("a time")
         await until(lambda: len(alice.socket.sent) == 3)
         introduced, first, second = alice.socket.sent
+        self.assertTrue(second.startswith(f"<!--3 {self.key} 0 1 1 17-->"), second)
         self.assertRegex(introduced, r'^<!--1--><div hx-swap-oob="beforeend:#messages"><article')
-        self.assertTrue(first.startswith(f"<!--2 {self.key} 0 "), first)
+        self.assertTrue(first.startswith(f"<!--2 {self.key} 0-->"), first)
         self.assertIn("Once upon", first)
         self.assertIn("a time", second)
         self.assertNotIn("Once upon", second)
@@ -35,11 +36,12 @@ class WatchingTests(HubTestCase):
         self.settle()
         self.assertEqual(alice.socket.sent, [])
         self.introduce(self.message)
-        await until(lambda: len(alice.socket.sent) == 3)
-        introduced, text, end = alice.socket.patches
+        await until(lambda: len(alice.socket.sent) == 4)
+        introduced, text, end, state = alice.socket.patches
         self.assertIn("<article", introduced)
         self.assertIn("Once upon", text)
-        self.assertIn('data-state="done"', end)
+        self.assertIn("delete", end)
+        self.assertIn('data-state="done"', state)
         self.assertEqual(self.hub.rooms[self.conversation].copies, {})
 
     async def test_ten_viewers_get_the_very_same_strings(self):
@@ -150,13 +152,15 @@ class EndingTests(HubTestCase):
         self.introduce(self.message)
         self.write("Once upon\n\na time")
         self.settle(tokens="4")
-        await until(lambda: len(alice.socket.sent) == 3)
-        last = alice.socket.patches[-1]
-        self.assertIn(
-            f'<i hidden id="{self.key}-state" hx-swap-oob="true" data-state="done" data-tokens="4">',
-            last,
+        await until(lambda: len(alice.socket.sent) == 4)
+        closed, state = alice.socket.sent[-2:]
+        self.assertTrue(closed.startswith(f"<!--3 {self.key} 0 1 3 end-->"), closed)
+        self.assertNotIn("Once upon", closed)
+        self.assertEqual(
+            state,
+            f'<!--4--><i hidden id="{self.key}-state" hx-swap-oob="true"'
+            ' data-state="done" data-tokens="4"></i>',
         )
-        self.assertNotIn("Once upon", last)
         self.assertEqual(self.hub.rooms[self.conversation].copies, {})
 
     async def test_where_the_final_rendering_differs_the_whole_part_is_sent_once(self):
@@ -164,9 +168,11 @@ class EndingTests(HubTestCase):
         self.introduce(self.message)
         self.write("See [the note].\n\n[the note]: https://example.com\n")
         self.settle()
-        await until(lambda: len(alice.socket.sent) == 3)
-        self.assertIn("https://example.com", alice.socket.patches[-1])
-        self.assertIn(f'id="{self.key}-0"', alice.socket.patches[-1])
+        await until(lambda: len(alice.socket.sent) == 4)
+        whole = alice.socket.sent[-2]
+        self.assertTrue(whole.startswith(f'<!--3 {self.key} 0--><div class="part'), whole)
+        self.assertIn("https://example.com", whole)
+        self.assertNotIn("data-length", whole)
 
     async def test_one_that_nobody_knew_is_shown_from_its_row(self):
         alice = await self.viewer()
@@ -199,7 +205,7 @@ class CatchingUpTests(HubTestCase):
         self.introduce(self.message)
         self.write("one\n\n")
         self.write("two\n\n")
-        steps = self.hub.rooms[self.conversation].copies[self.message].count(0)
+        steps = self.hub.rooms[self.conversation].copies[self.message].parts[0][1].count
         self.write("three\n\n")
         self.write("fo")
         await asyncio.sleep(0.05)

@@ -291,7 +291,8 @@ class OneRowTests(TestCase):
     def test_facts_leave_out_what_is_not_known(self):
         alice = making.person()
         failed = making.reply(making.say(making.conversation(alice), alice), state=State.FAILED)
-        self.assertEqual(failed.completion.facts(), {"state": "failed"})
+        run = failed.completion_id.hex
+        self.assertEqual(failed.completion.facts(), {"state": "failed", "run": run})
         done = Completion(
             state=State.DONE,
             completion_tokens=90,
@@ -304,6 +305,7 @@ class OneRowTests(TestCase):
             done.facts(),
             {
                 "state": "done",
+                "run": done.pk.hex,
                 "stopped-by": "Alice",
                 "tokens": "90",
                 "cost": "0.00",

@@ -37,6 +37,11 @@ class Settled(msgspec.Struct, frozen=True, tag="settled", array_like=True):
     html: dict[int, str] = {}
 
 
+def running(conversation: UUID, message: UUID, completion: UUID) -> Settled:
+    """The reply is being written, in this run: a page that knows of a later one won't go back."""
+    return Settled(conversation, message, "running", {"state": "running", "run": completion.hex})
+
+
 class Expected(msgspec.Struct, frozen=True, tag="expected", array_like=True):
     """These messages will be introduced in a moment; what is told of them before then waits."""
 

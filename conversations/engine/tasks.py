@@ -17,7 +17,7 @@ from channels.db import database_sync_to_async
 from django.db import Error as DatabaseTrouble
 
 from conversations.engine import jobs, store
-from conversations.engine.frames import Settled
+from conversations.engine.frames import Settled, running
 from conversations.engine.run import Run, Surroundings
 from conversations.models import State
 
@@ -113,11 +113,8 @@ class Engine:
             self.stopped.discard(completion)
             return
         if job.waited:
-            facts = {"state": State.RUNNING.value}
             for reply in job.replies:
-                self.around.bus.publish(
-                    Settled(job.conversation, reply.message, State.RUNNING, facts)
-                )
+                self.around.bus.publish(running(job.conversation, reply.message, completion))
         await self._run(job)
 
     async def _run(self, job: jobs.Job) -> None:

@@ -8,7 +8,19 @@ from uuid import UUID
 
 from conversations.engine.frames import Frame, Settled
 from conversations.rendering import Growing
-from conversations.rendering.parts import appended_part, part_html
+from conversations.rendering.parts import appended_part, part_html, whole_body
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """Swaps for one part, and the header's second half, by which a page knows whether they fit.
+
+    The mark names message and part; where the part isn't brought whole, also the steps before, the
+    steps after, and its length then, or "end".
+    """
+
+    html: str
+    mark: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +54,7 @@ class Copy:
         self.parts[index][1].feed(text)
         self.lengths[index] += len(text)
 
-    def apply(self, frame: Frame) -> str | None:
+    def apply(self, frame: Frame) -> Patch | None:
         """The patch that `frame` makes, empty if it is known already; None if a piece is missing."""
         index = frame.part
         if index > len(self.parts):
@@ -52,41 +64,56 @@ class Copy:
                 return None
             self._begin(index, frame.kind)
             self._grow(index, frame.text)
-            return appended_part(self.key, self.part(index))
+            return self._appended(index)
         known = self.lengths[index] - frame.offset
         if known < 0:
             return None
         if known >= len(frame.text):
-            return ""
-        growing = self.parts[index][1]
-        before = growing.count
+            return Patch("", "")
+        before = self.parts[index][1].count
         self._grow(index, frame.text[known:])
-        return growing.patch(before)
+        return self._grown(index, before)
 
-    def part(self, index: int, *, oob: bool = False) -> str:
-        kind, growing = self.parts[index]
-        return part_html(self.key, index, kind, growing.html(), growing.count, oob=oob)
-
-    def count(self, index: int) -> int:
-        return self.parts[index][1].count
-
-    def catch_up(self, index: int, count: int | None) -> str:
+    def catch_up(self, index: int, count: int | None) -> Patch:
         """What brings a page with `count` steps of a part, or without it, to the present."""
-        growing = self.parts[index][1]
         if count is None:
-            return appended_part(self.key, self.part(index))
-        return growing.patch(count) if count <= growing.count else self.part(index, oob=True)
+            return self._appended(index)
+        if count > self.parts[index][1].count:
+            return Patch(self._part(index, oob=True), self._mark(index))
+        return self._grown(index, count)
 
-    def finish(self, html: Mapping[int, str]) -> str:
+    def whole(self) -> Patch:
+        """Everything in place of whatever a page shows of it."""
+        parts = "".join(self._part(index) for index in range(len(self.parts)))
+        return Patch(whole_body(self.key, parts), self._mark(max(0, len(self.parts) - 1)))
+
+    def finish(self, html: Mapping[int, str]) -> list[Patch]:
         """The last patches: what closes each part, or its whole final rendering if that differs."""
         patches = []
         for index, (kind, growing) in enumerate(self.parts):
             before = growing.count
             growing.close()
-            whole = html.get(index, "")
-            patches.append(
-                growing.patch(before)
-                if growing.matches(whole)
-                else part_html(self.key, index, kind, whole, growing.count, oob=True)
-            )
-        return "".join(patches)
+            final = html.get(index, "")
+            if growing.matches(final):
+                patches.append(self._grown(index, before, "end"))
+            else:
+                closed = part_html(self.key, index, kind, final, oob=True)
+                patches.append(Patch(closed, self._mark(index)))
+        return patches
+
+    def _appended(self, index: int) -> Patch:
+        return Patch(appended_part(self.key, self._part(index)), self._mark(index))
+
+    def _grown(self, index: int, before: int, length: int | str | None = None) -> Patch:
+        growing = self.parts[index][1]
+        length = self.lengths[index] if length is None else length
+        place = f" {max(before, 0)} {growing.count} {length}"
+        return Patch(growing.patch(before), self._mark(index) + place)
+
+    def _part(self, index: int, *, oob: bool = False) -> str:
+        kind, growing = self.parts[index]
+        grown = growing.count, self.lengths[index]
+        return part_html(self.key, index, kind, growing.html(), grown, oob=oob)
+
+    def _mark(self, index: int) -> str:
+        return f" {self.key} {index}"

@@ -25,9 +25,9 @@ from conversations.engine.frames import (
     Settled,
     Shown,
 )
-from conversations.live.copies import Copy, Snapshot
+from conversations.live.copies import Copy, Patch, Snapshot
 from conversations.live.viewers import Viewer
-from conversations.rendering.parts import state_html, whole_body
+from conversations.rendering.parts import state_html
 
 log = logging.getLogger(__name__)
 
@@ -153,16 +153,11 @@ class Hub:
             if message in have:
                 self._catch_up(room, viewer, copy, have[message])
             elif copy.parts:
-                self._send(room, whole_body(copy.key, self._all_parts(copy)), [viewer])
+                self._show(room, copy.whole(), [viewer])
 
     def _catch_up(self, room: Room, viewer: Viewer, copy: Copy, counts: Mapping[str, int]) -> None:
-        """One frame a part: each tells the page its new count."""
         for index in range(len(copy.parts)):
-            patch = copy.catch_up(index, counts.get(str(index)))
-            self._send(room, patch, [viewer], self._mark(copy, index))
-
-    def _all_parts(self, copy: Copy) -> str:
-        return "".join(copy.part(index) for index in range(len(copy.parts)))
+            self._show(room, copy.catch_up(index, counts.get(str(index))), [viewer])
 
     async def _fill(self, room: Room) -> None:
         """Read what runs, then apply what came meanwhile."""
@@ -250,8 +245,8 @@ class Hub:
         patch = copy.apply(frame)
         if patch is None:
             self._reload(room, copy, frame)
-        elif patch:
-            self._send(room, patch, None, self._mark(copy, frame.part))
+        else:
+            self._show(room, patch)
 
     def _reload(self, room: Room, copy: Copy, frame: Frame) -> None:
         """A piece is missing: read what is stored, then go on with what comes."""
@@ -278,8 +273,7 @@ class Hub:
             frames = [told for told in copy.waiting or [] if isinstance(told, Frame)]
             if all(fresh.apply(frame) is not None for frame in frames):
                 room.copies[message] = fresh
-                body = whole_body(fresh.key, self._all_parts(fresh))
-                self._send(room, body, None, self._mark(fresh))
+                self._show(room, fresh.whole())
                 return
             await asyncio.sleep(REREAD_SECONDS)
 
@@ -302,13 +296,12 @@ class Hub:
         self._hold(room, event.message)
         key = f"m-{event.message.hex}"
         if copy is not None and copy.waiting is None and len(copy.parts) == len(event.html):
-            text = copy.finish(event.html)
+            for patch in copy.finish(event.html):
+                self._show(room, patch)
         elif event.html:
             self._spawn(self._replace(room, event.message))
             return
-        else:
-            text = ""
-        self._send(room, text + state_html(key, event.facts))
+        self._send(room, state_html(key, event.facts))
 
     async def _replace(
         self, room: Room, message: UUID, viewers: list[Viewer] | None = None
@@ -343,12 +336,8 @@ class Hub:
             for key in keys
         )
 
-    def _mark(self, copy: Copy, index: int | None = None) -> str:
-        """The header's second half: which part this is about, and its steps after it."""
-        if not copy.parts:
-            return ""
-        index = len(copy.parts) - 1 if index is None else index
-        return f" {copy.key} {index} {copy.count(index)}"
+    def _show(self, room: Room, patch: Patch, viewers: list[Viewer] | None = None) -> None:
+        self._send(room, patch.html, viewers, patch.mark)
 
     def _send(
         self,

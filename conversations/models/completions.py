@@ -167,6 +167,7 @@ class Completion(models.Model):
             speed = f"{self.completion_tokens * 1000 / self.generation_ms:.0f}"
         facts = {
             "state": self.state,
+            "run": self.pk.hex,
             "error": self.error_code,
             "finish": self.finish_reason,
             "stopped-by": self.stopped_by.display_name if self.stopped_by else "",

@@ -14,18 +14,19 @@ def part_html(
     index: int,
     kind: str,
     inner: str,
-    count: int,
+    grown: tuple[int, int] | None = None,
     *,
     seconds: float | None = None,
     oob: bool = False,
 ) -> str:
-    """One part of the message `key`; `count` is how many settled steps `inner` shows.
+    """One part of the message `key`; of one that grows, how many settled steps and code points it shows.
 
     `seconds` is how long it took to write, where that is known.
     """
     swap = ' hx-swap-oob="true"' if oob else ""
     swap += "" if seconds is None else f' data-seconds="{seconds:.0f}"'
-    name = f'id="{key}-{index}" data-kind="{kind}" data-count="{count}"{swap}'
+    place = f' data-count="{grown[0]}" data-length="{grown[1]}"' if grown else ""
+    name = f'id="{key}-{index}" data-kind="{kind}"{place}{swap}'
     if kind == "reasoning":
         return (
             f'<details class="part part--reasoning" {name}><summary></summary>'

@@ -8,7 +8,7 @@ from django.http import HttpResponse, JsonResponse
 from django.urls import reverse
 
 from conversations import process, turns
-from conversations.engine.frames import Expected, Introduced
+from conversations.engine.frames import Expected, Introduced, running
 from conversations.models import Message, State
 from conversations.problems import Conflict, NotFound
 from conversations.views.answering import (
@@ -107,7 +107,8 @@ def continue_(request: PersonRequest, pk: UUID, message_pk: UUID) -> HttpRespons
         preset=request.POST.get("preset", ""),
         claim=process.new_claim(),
     )
-    process.tell_state(pk, message_pk, State.RUNNING, {"state": State.RUNNING.value})
+    if turn.created:
+        process.tell(running(pk, message_pk, turn.completion.pk))
     return _begun(request, turn)
 
 

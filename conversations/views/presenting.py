@@ -151,14 +151,14 @@ def part_markup(message: Message, part: Part, *, is_open: bool) -> str:
     if is_open:
         growing = Growing(prefix)
         growing.feed(part.text)
-        return part_html(message.key, part.index, part.kind, growing.html(), growing.count)
+        grown = growing.count, len(part.text)
+        return part_html(message.key, part.index, part.kind, growing.html(), grown)
     if part.renderer_version != RENDERER_VERSION:
         part.html = render(part.text, prefix)
         part.renderer_version = RENDERER_VERSION
         part.save(update_fields=["html", "renderer_version"])
-    return part_html(
-        message.key, part.index, part.kind, part.html, 0, seconds=_reasoning_seconds(part)
-    )
+    seconds = _reasoning_seconds(part)
+    return part_html(message.key, part.index, part.kind, part.html, seconds=seconds)
 
 
 def _reasoning_seconds(part: Part) -> float | None:

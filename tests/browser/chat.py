@@ -11,6 +11,11 @@ from tests.browser.site import STAND_IN, answer_to
 # A machine that does a lot at once is slow, not wrong.
 SECONDS = 15
 expect.set_options(timeout=SECONDS * 1000)
+UNFOLDED = """part => {
+    const copy = part.cloneNode(true);
+    copy.querySelectorAll(":scope > .folded").forEach(fold => fold.replaceWith(...fold.childNodes));
+    return copy.innerHTML;
+}"""
 GROWING_ID = re.compile(r' id="m-[0-9a-f]{32}-\d+-c\d+"')
 
 
@@ -96,8 +101,8 @@ class Chat:
 
     @property
     def markup(self) -> str:
-        """The last answer's, without the names that help it grow."""
-        return GROWING_ID.sub("", self.answer.inner_html())
+        """The last answer's, without the names and the folds that help it grow."""
+        return GROWING_ID.sub("", self.answer.evaluate(UNFOLDED))
 
     def has_answer(self, question: str) -> None:
         """The last reply shows, whole and once, what the stand-in says to the question."""

@@ -77,7 +77,8 @@ def test_going_up_counts_even_if_text_comes_before_the_page_is_told(chat, stand_
         thread.scrollTop -= 300;
         const before = thread.scrollTop;
         const more = '<p>More text.</p>'.repeat(9);
-        const message = `<!--1 ${key} 0 0--><div id="${key}-0-open" hx-swap-oob="innerHTML">${more}</div>`;
+        const { count } = document.getElementById(`${key}-0`).dataset;
+        const message = `<!--1 ${key} 0 ${count} ${count} 99999--><div id="${key}-0-open" hx-swap-oob="innerHTML">${more}</div>`;
         document.dispatchEvent(new CustomEvent('htmx:wsBeforeMessage', { detail: { message } }));
         await new Promise(requestAnimationFrame);
         await new Promise(requestAnimationFrame);
