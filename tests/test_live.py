@@ -264,8 +264,8 @@ class CatchingUpTests(HubTestCase):
 
         self.reader.stored = {self.message: running}
         with mock.patch.object(self.reader, "articles", side_effect=slowly):
-            patches = await self.catch_up(bob, {self.message: {}})
-        self.assertIn("done", patches[-1])
+            await self.catch_up(bob, {self.message: {}})
+            await until(lambda: "done" in bob.socket.patches[-1])
 
     async def test_what_nobody_told_of_is_read_again_for_a_page_that_waits(self):
         bob = await self.viewer()
@@ -278,8 +278,8 @@ class CatchingUpTests(HubTestCase):
             return {self.message: f'<article id="{self.key}">running</article>'}
 
         with mock.patch.object(self.reader, "after", side_effect=after):
-            patches = await self.catch_up(bob, {})
-        self.assertIn("done", patches[-1])
+            await self.catch_up(bob, {})
+            await until(lambda: "done" in bob.socket.patches[-1])
 
     async def test_reading_the_end_fails_once_and_is_tried_again(self):
         bob = await self.viewer()

@@ -223,6 +223,7 @@ class Run:
                 case Usage():
                     call.prompt_tokens = event.prompt_tokens
                     call.completion_tokens = event.completion_tokens
+                    call.cached_tokens = event.cached_tokens
                     call.usage_source, call.dollars = "provider", event.cost
                 case Begin(response_id, request_id):
                     call.response_id = (response_id or "")[:200]

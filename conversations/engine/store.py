@@ -67,6 +67,7 @@ class CallResult:
     error_detail: str = ""
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    cached_tokens: int | None = None
     usage_source: str = "none"
     dollars: Decimal | None = None
     first_token_ms: int | None = None
@@ -274,7 +275,8 @@ def _charge_of(call: CallResult) -> tuple[int | None, str]:
     if price is None or call.prompt_tokens is None or call.completion_tokens is None:
         return None, "none"
     source = "estimated" if call.usage_source == "estimated" else "price"
-    return cost_nanos(price, call.prompt_tokens, call.completion_tokens), source
+    tokens = call.prompt_tokens, call.completion_tokens, call.cached_tokens
+    return cost_nanos(price, *tokens), source
 
 
 def record_calls(job: Job, calls: list[CallResult]) -> Completion:
@@ -299,6 +301,7 @@ def record_calls(job: Job, calls: list[CallResult]) -> Completion:
             error_detail=call.error_detail,
             prompt_tokens=call.prompt_tokens,
             completion_tokens=call.completion_tokens,
+            cached_tokens=call.cached_tokens,
             usage_source=call.usage_source,
             cost_nanos=nanos,
             cost_source=source,

@@ -119,6 +119,11 @@ class Completion(models.Model):
     prompt_tokens = models.PositiveBigIntegerField(null=True)
     completion_tokens = models.PositiveBigIntegerField(null=True)
     usage_source = models.CharField(max_length=10, blank=True)
+    # What we thought the request had, by which later guesses are corrected; how many messages no
+    # longer fitted into it; and the model's window then.
+    prompt_estimate = models.PositiveIntegerField(null=True)
+    left_out = models.PositiveIntegerField(default=0)
+    window_tokens = models.PositiveIntegerField(null=True)
     cost_nanos = models.BigIntegerField(null=True)
     cost_source = models.CharField(max_length=10, blank=True)
     first_token_ms = models.PositiveIntegerField(null=True)
@@ -202,6 +207,7 @@ class Call(models.Model):
     error_detail = models.TextField(blank=True)
     prompt_tokens = models.PositiveBigIntegerField(null=True)
     completion_tokens = models.PositiveBigIntegerField(null=True)
+    cached_tokens = models.PositiveBigIntegerField(null=True)
     usage_source = models.CharField(max_length=10, blank=True)
     cost_nanos = models.BigIntegerField(null=True)
     cost_source = models.CharField(max_length=10, blank=True)

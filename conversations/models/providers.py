@@ -34,6 +34,9 @@ def dollars(nanos: int) -> str:
 class Kind(models.TextChoices):
     """The wire formats there is an adapter for."""
 
+    DEEPINFRA = "deepinfra", "DeepInfra"
+    AIMLAPI = "aimlapi", "AI/ML API"
+    CLOUDFLARE = "cloudflare", "Cloudflare Workers AI"
     OPENAI_COMPATIBLE = "openai_compatible", _("OpenAI-compatible server")
     DEMO = "demo", _("Built-in demo (no model)")
 
@@ -65,6 +68,11 @@ class Provider(models.Model):
     first_byte_seconds = models.FloatField(default=120, validators=[MinValueValidator(0.1)])
     silence_seconds = models.FloatField(default=60, validators=[MinValueValidator(0.1)])
     total_seconds = models.FloatField(default=600, validators=[MinValueValidator(1)])
+    # More calls at once wait in a queue. Null: as many as its kind allows.
+    concurrency = models.PositiveSmallIntegerField(
+        _("calls at once"), null=True, blank=True, validators=[MinValueValidator(1)]
+    )
+    synced_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -89,6 +97,12 @@ class LanguageModel(models.Model):
     provider = models.ForeignKey(Provider, models.CASCADE, related_name="models")
     name = models.CharField(_("model id"), max_length=200)
     context_tokens = models.PositiveIntegerField(_("context window, tokens"), null=True, blank=True)
+    output_tokens = models.PositiveIntegerField(_("longest answer, tokens"), null=True, blank=True)
+    dtype = models.CharField(_("number type"), max_length=20, blank=True)
+    lora = models.BooleanField(_("takes LoRA adapters"), null=True, blank=True)
+    aliases = models.JSONField(_("other ids"), default=list, blank=True)
+    # What it takes unlike its provider's other models, as `providers.matrix.column` has it.
+    limits = models.JSONField(_("bounds of its own"), default=dict, blank=True)
     withdrawn = models.BooleanField(_("withdrawn"), default=False)
 
     class Meta:
@@ -99,6 +113,12 @@ class LanguageModel(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.provider})"
+
+    @property
+    def own_limits(self) -> dict[str, Any]:
+        """What the parameters of this model are bounded by, beside its provider's matrix."""
+        known = {"max_tokens": {"high": self.output_tokens}} if self.output_tokens else {}
+        return {**known, **self.limits}
 
     def price_at(self, moment: datetime | None = None) -> Price | None:
         """The price in force at `moment` (now), or None: unknown, which is never zero."""
@@ -114,13 +134,21 @@ class Price(models.Model):
     valid_from = models.DateTimeField(_("valid from"), default=timezone.now)
     input_nanos_per_million = models.BigIntegerField(_("input, nanodollars per million tokens"))
     output_nanos_per_million = models.BigIntegerField(_("output, nanodollars per million tokens"))
+    # Null: what was cached costs what is read otherwise.
+    cached_nanos_per_million = models.BigIntegerField(
+        _("cached input, nanodollars per million tokens"), null=True, blank=True
+    )
 
     class Meta:
         ordering: ClassVar = ["-valid_from"]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["model", "valid_from"], name="price_unique"),
             models.CheckConstraint(
-                condition=models.Q(input_nanos_per_million__gte=0, output_nanos_per_million__gte=0),
+                condition=models.Q(input_nanos_per_million__gte=0, output_nanos_per_million__gte=0)
+                & (
+                    models.Q(cached_nanos_per_million=None)
+                    | models.Q(cached_nanos_per_million__gte=0)
+                ),
                 name="price_not_negative",
             ),
         ]

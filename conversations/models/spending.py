@@ -21,10 +21,19 @@ def nanos_of(dollars: Decimal) -> int:
     return int((dollars * NANOS).to_integral_value(ROUND_HALF_EVEN))
 
 
-def cost_nanos(price: Price, prompt_tokens: int, completion_tokens: int) -> int:
-    """What so many tokens cost at `price`, rounded once, half to even."""
+def cost_nanos(
+    price: Price, prompt_tokens: int, completion_tokens: int, cached_tokens: int | None = None
+) -> int:
+    """What so many tokens cost at `price`, rounded once, half to even.
+
+    Of the prompt's tokens the cached ones have a price of their own, where one is set.
+    """
+    cached_price, cached = price.cached_nanos_per_million, min(cached_tokens or 0, prompt_tokens)
+    if cached_price is None:
+        cached_price, cached = 0, 0
     exact = Decimal(
-        prompt_tokens * price.input_nanos_per_million
+        (prompt_tokens - cached) * price.input_nanos_per_million
+        + cached * cached_price
         + completion_tokens * price.output_nanos_per_million
     ) / Decimal(1_000_000)
     return int(exact.to_integral_value(ROUND_HALF_EVEN))

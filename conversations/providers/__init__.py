@@ -13,7 +13,10 @@ from .base import Adapter, Endpoint
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A wire format that a provider may have. `needs_key` is a hint for its form."""
+    """A wire format that a provider may have. `needs_key` is a hint for its form.
+
+    `base_url` is where it usually is, with the `{options}` that stand in the address.
+    """
 
     name: str
     label: str
@@ -26,9 +29,24 @@ KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
         Kind(
+            "deepinfra",
+            "DeepInfra",
+            "https://api.deepinfra.com/v1/openai",
+            True,
+            "deepinfra:DeepInfra",
+        ),
+        Kind("aimlapi", "AI/ML API", "https://api.aimlapi.com/v1", True, "aimlapi:AimlApi"),
+        Kind(
+            "cloudflare",
+            "Cloudflare Workers AI",
+            "https://api.cloudflare.com/client/v4/accounts/{account_id}/ai",
+            True,
+            "cloudflare:Cloudflare",
+        ),
+        Kind(
             "openai_compatible",
-            "OpenAI-compatible",
-            "https://api.openai.com/v1",
+            "OpenAI-compatible server",
+            "",
             False,
             "openai_compatible:OpenAICompatible",
         ),

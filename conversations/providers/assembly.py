@@ -38,12 +38,11 @@ class Choice:
         if isinstance(legacy, dict):
             self.tools.add({"index": 0, "function": legacy})
 
-    @property
-    def reason(self) -> str:
-        """Why it ended, where `stop` beside tool calls means the calls."""
-        if self.finish in (None, "stop"):
-            return "tool_calls" if self.tools else "stop"
-        return self.finish or "stop"
+    def reason(self, absent: str) -> str:
+        """Why it ended, where `stop` beside tool calls means the calls; `absent` if nobody says."""
+        if self.finish in (None, "stop") and self.tools:
+            return "tool_calls"
+        return self.finish or absent
 
 
 class Assembly:
@@ -101,7 +100,7 @@ class Assembly:
         for choice in self.choices.values():
             choice.text.flush(out)
 
-    def close(self, out: list[Event], *, whole: bool, partly: bool) -> None:
+    def close(self, out: list[Event], *, whole: bool, partly: bool, absent: str) -> None:
         """Release what is held back; then tool calls, usage, and why each choice ended.
 
         `whole` settles all choices, `partly` those that had said why they ended.
@@ -112,7 +111,7 @@ class Assembly:
             choice.text.finish(out)
             if whole or (partly and choice.finish):
                 out.extend(choice.tools.finish(index))
-                ends.append(Finish(choice.reason, index))
+                ends.append(Finish(choice.reason(absent), index))
         usage = self.usage.result()
         out.extend([usage] if usage is not None else [])
         out.extend(ends)

@@ -90,7 +90,10 @@ class ChatMessage:
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """The neutral parameter set of a preset. None means unset, and unset is never sent."""
+    """The neutral parameter set of a preset, as `matrix.FIELDS` says. None means unset, which is never sent.
+
+    `response_format` is text, json_object or json_schema; `json_schema` the bare schema.
+    """
 
     max_tokens: int | None = None
     temperature: Decimal | float | None = None
@@ -102,14 +105,32 @@ class Parameters:
     repetition_penalty: Decimal | float | None = None
     seed: int | None = None
     stop: tuple[str, ...] | None = None
-    response_format: Mapping[str, Any] | None = None
     reasoning_effort: str | None = None
+    response_format: str | None = None
+    json_schema: Mapping[str, Any] | None = None
+    json_strict: bool | None = None
+    lora: str | None = None
+    raw: bool | None = None
+    functions: tuple[Mapping[str, Any], ...] | None = None
+    tool_choice: str | None = None
+    parallel_tool_calls: bool | None = None
+    logprobs: bool | None = None
+    top_logprobs: int | None = None
+    logit_bias: Mapping[str, Any] | None = None
     extra_body: Mapping[str, Any] = field(default_factory=nothing)
+
+    @property
+    def wants_json(self) -> bool:
+        return self.response_format in ("json_object", "json_schema")
 
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """One call. `continuation` says that the last message is a reply to be gone on with."""
+    """One call.
+
+    `continuation` says that the last message is a reply to be gone on with. `user` is a hash of who
+    asks. `limits` are the model's own bounds, as `matrix.column` takes them.
+    """
 
     model: str
     messages: tuple[ChatMessage, ...]
@@ -119,7 +140,7 @@ class ChatRequest:
     user: str | None = None
     continuation: bool = False
     tools: tuple[Mapping[str, Any], ...] = ()
-    tool_choice: str | Mapping[str, Any] | None = None
+    limits: Mapping[str, Any] = field(default_factory=nothing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,13 +173,19 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class ListedModel:
-    """A model that a provider offers. Prices in US dollars per million tokens; unknown is None."""
+    """A model that a provider offers. Prices in US dollars per million tokens; unknown is None.
+
+    `most` is the longest answer in tokens. `chats` is False for one that the listing says can't.
+    """
 
     id: str
     context: int | None = None
     price_in: Decimal | None = None
     price_out: Decimal | None = None
     aliases: tuple[str, ...] = ()
+    most: int | None = None
+    lora: bool | None = None
+    chats: bool = True
 
 
 Rest = Callable[[], Awaitable[None] | None]

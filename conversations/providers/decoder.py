@@ -74,13 +74,18 @@ class ReplyDecoder:
         if self.failure is None:
             self._fail(self._verdict(lost))
         broken_off = isinstance(self.failure, errors.Truncated)
-        self.reply.close(out, whole=self.failure is None, partly=broken_off)
+        absent = self.absent_reason()
+        self.reply.close(out, whole=self.failure is None, partly=broken_off, absent=absent)
         if self.failure is None and not self.reply.received:
             self._fail(self._empty())
         if self.failure is not None:
             self.failure.after_first_token = self.reply.received
             self.failure.request_id = request_id(self._headers)
         return out
+
+    def absent_reason(self) -> str:
+        """Why a complete choice ended that doesn't say so."""
+        return "stop"
 
     # What the body is
 

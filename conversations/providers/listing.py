@@ -15,6 +15,8 @@ from .loose_json import parse
 from .usage import count, money
 
 MILLION = Decimal(1_000_000)
+# AI/ML API tells what a model is for; others list chat models without saying so.
+CHAT_TYPES = ("openai/chat-completions", "chat-completion")
 CONTEXT_NAMES = ("context_length", "contextLength", "max_model_len", "max_context_length", "n_ctx")
 
 
@@ -39,9 +41,11 @@ def _model(entry: dict[str, Any]) -> ListedModel:
     return ListedModel(
         id=_name(entry),
         context=next(_contexts(entry), None),
-        price_in=_tidy(prices[0]),
-        price_out=_tidy(prices[1]),
+        price_in=tidy(prices[0]),
+        price_out=tidy(prices[1]),
         aliases=tuple(alias for alias in aliases if isinstance(alias, str)),
+        most=next(_mosts(entry), None),
+        chats=entry.get("type") in (None, *CHAT_TYPES),
     )
 
 
@@ -49,6 +53,13 @@ def _contexts(entry: dict[str, Any]) -> Iterator[int]:
     for place in (entry, entry.get("metadata"), entry.get("info"), entry.get("meta")):
         if isinstance(place, dict):
             yield from filter(None, (count(place.get(name)) for name in CONTEXT_NAMES))
+
+
+def _mosts(entry: dict[str, Any]) -> Iterator[int]:
+    """The longest answer: DeepInfra's `metadata.max_tokens`, AI/ML API's `info.outputMax`."""
+    for place, name in (("metadata", "max_tokens"), ("info", "outputMax")):
+        about = entry.get(place)
+        yield from filter(None, [count(about.get(name))] if isinstance(about, dict) else [])
 
 
 def _prices(entry: dict[str, Any]) -> tuple[Decimal | None, Decimal | None]:
@@ -77,6 +88,6 @@ def _unit_price(units: list[Any], measure: str) -> Decimal | None:
     return None
 
 
-def _tidy(price: Decimal | None) -> Decimal | None:
+def tidy(price: Decimal | None) -> Decimal | None:
     """The price without trailing zeros and exponents."""
     return None if price is None else Decimal(f"{price.normalize():f}")

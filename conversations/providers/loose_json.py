@@ -4,6 +4,8 @@ import json
 from decimal import Decimal
 from typing import Any, NoReturn
 
+import msgspec
+
 BROKEN: Any = object()
 """Stands for text that is not JSON, or nothing that we would hold."""
 
@@ -25,6 +27,23 @@ def _refuse(constant: str) -> NoReturn:
 
 
 _DECODER = json.JSONDecoder(parse_float=_number, parse_constant=_refuse)
+
+
+def _plain(value: object) -> Decimal:
+    if isinstance(value, Decimal):
+        return Decimal(value)
+    raise TypeError(type(value).__name__)
+
+
+_ENCODER = msgspec.json.Encoder(decimal_format="number", enc_hook=_plain)
+
+
+def compact(value: Any) -> str:
+    """A decoded value as JSON without blanks, its numbers exact."""
+    try:
+        return _ENCODER.encode(value).decode()
+    except UnicodeEncodeError:  # halves of characters: whoever stores the text replaces them
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=float)
 
 
 def parse(data: bytes) -> Any:

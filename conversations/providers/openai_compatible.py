@@ -12,7 +12,7 @@ from .classify import classify
 from .decoder import ReplyDecoder
 from .http import MAX_ERROR_BYTES, Client, Reply
 from .listing import read_models
-from .payload import chat_body, write
+from .payload import chat_body, refuse_unfit, write
 
 CHAT = "/chat/completions"
 
@@ -22,9 +22,13 @@ class OpenAICompatible:
 
     Streams and whole replies come through `stream`; the server decides which it sends. A server
     that refuses `stream_options`, or wants `max_completion_tokens`, is asked again at once in its
-    own way, and that is remembered. Option `max_tokens_name` fixes the latter.
+    own way, and that is remembered. Option `max_tokens_name` fixes the latter. Other providers of
+    this form are subclasses.
     """
 
+    kind = "openai_compatible"
+    models_path = "/models"
+    lists_without_key = False
     decoder = ReplyDecoder
 
     def __init__(self, endpoint: Endpoint) -> None:
@@ -38,7 +42,8 @@ class OpenAICompatible:
         self, request: ChatRequest, rest: Rest | None = None
     ) -> AsyncGenerator[list[Event]]:
         """Yield the reply in batches. See `Adapter.stream`."""
-        reply = await self._ask(request)
+        refuse_unfit(request, self.kind, self._endpoint.options)
+        reply = await self._ask(self.shaped(request))
         try:
             decoder = self.decoder(
                 headers=reply.headers,
@@ -46,53 +51,69 @@ class OpenAICompatible:
                 continuation=request.continuation,
                 secrets=self._secrets(),
             )
-            async for batch in _batches(reply, decoder, rest):
+            async for batch in batches(reply, decoder, rest):
                 yield batch
         finally:
             await reply.aclose()
 
     async def models(self) -> list[ListedModel]:
         """Return the listed models. Raises a `ProviderError`."""
-        reply = await self._client.send("GET", f"{self.base_url}/models", headers=self.headers())
-        try:
-            if not 200 <= reply.status < 300:
-                raise await self._error(reply)
-            return read_models(await reply.read())
-        finally:
-            await reply.aclose()
+        return read_models(await self._get(self.base_url + self.models_path))
 
     async def aclose(self) -> None:
         await self._client.aclose()
 
-    def headers(self) -> dict[str, str]:
-        key = self._endpoint.key
+    def shaped(self, request: ChatRequest) -> ChatRequest:
+        """The request as this provider wants its messages."""
+        return request
+
+    def explained(self, error: errors.ProviderError) -> errors.ProviderError:
+        """An error with what is known of this provider beyond its own words."""
+        return error
+
+    def headers(self, *, with_key: bool = True) -> dict[str, str]:
+        key = self._endpoint.key if with_key else None
         sent = {"authorization": f"Bearer {key}"} if key else {}
         return sent | {"content-type": "application/json", "accept": "*/*"}
+
+    async def _get(self, url: str) -> bytes:
+        """The body of a listing. Raises a `ProviderError`."""
+        headers = self.headers(with_key=not self.lists_without_key)
+        reply = await self._client.send("GET", url, headers=headers)
+        try:
+            if not 200 <= reply.status < 300:
+                raise await self._error(reply)
+            return await reply.read()
+        finally:
+            await reply.aclose()
+
+    async def _accepted(self, url: str, body: bytes) -> Reply:
+        """Post a body; a 2xx answer comes back, anything else is raised."""
+        reply = await self._client.send("POST", url, body=body, headers=self.headers())
+        if 200 <= reply.status < 300:
+            return reply
+        try:
+            raise await self._error(reply)
+        finally:
+            await reply.aclose()
 
     async def _ask(self, request: ChatRequest) -> Reply:
         """Send the request; a 2xx answer comes back, anything else is raised."""
         while True:
             body = chat_body(
                 request,
+                self.kind,
                 include_usage=self._include_usage,
                 limit_name=self._limit_name(request.model),
             )
-            reply = await self._client.send(
-                "POST", self.base_url + CHAT, body=write(body), headers=self.headers()
-            )
-            if 200 <= reply.status < 300:
-                return reply
             try:
-                error = await self._error(reply)
-            finally:
-                await reply.aclose()
-            if not self._learn(body, error):
-                raise error
+                return await self._accepted(self.base_url + CHAT, write(body))
+            except errors.BadRequest as error:
+                if not self._learn(body, error):
+                    raise
 
-    def _learn(self, body: Mapping[str, object], error: errors.ProviderError) -> bool:
+    def _learn(self, body: Mapping[str, object], error: errors.BadRequest) -> bool:
         """Note what the server does not know; True when asking again in its way is worthwhile."""
-        if not isinstance(error, errors.BadRequest):
-            return False
         if "stream_options" in body and "stream_options" in error.detail:
             self._include_usage = False
             return True
@@ -113,13 +134,13 @@ class OpenAICompatible:
         else:
             with contextlib.suppress(errors.ProviderError):
                 body = await reply.read(MAX_ERROR_BYTES, cut=True)
-        return classify(reply.status, reply.headers, body, self._secrets())
+        return self.explained(classify(reply.status, reply.headers, body, self._secrets()))
 
     def _secrets(self) -> tuple[str, ...]:
         return (self._endpoint.key,) if self._endpoint.key else ()
 
 
-async def _batches(
+async def batches(
     reply: Reply, decoder: ReplyDecoder, rest: Rest | None
 ) -> AsyncGenerator[list[Event]]:
     """Decode the body to its end, its end mark, an error, or the loss of the connection."""

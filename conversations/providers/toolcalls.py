@@ -5,13 +5,12 @@ out, send an object for arguments, or whole calls under one index; the old `func
 single call.
 """
 
-import json
 import uuid
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 
 from .base import ToolCall
+from .loose_json import compact
 
 
 @dataclass(slots=True)
@@ -93,10 +92,4 @@ def _arguments(value: object) -> str:
         return value
     if value is None:
         return ""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain_number)
-
-
-def _plain_number(value: object) -> float:
-    if isinstance(value, Decimal):
-        return float(value)
-    raise TypeError(type(value).__name__)
+    return compact(value)

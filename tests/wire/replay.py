@@ -20,12 +20,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from conversations.providers import base, errors
 from conversations.providers.classify import classify
+from conversations.providers.cloudflare_form import CloudflareDecoder, read_page
 from conversations.providers.decoder import ReplyDecoder
 from conversations.providers.listing import read_models
 
 Decoder = Callable[..., ReplyDecoder]
 # DeepInfra and AI/ML API speak OpenAI's form, so the same decoder reads them.
 DECODERS: dict[str, Decoder] = {
+    "cloudflare": CloudflareDecoder,
     "openai_compat": ReplyDecoder,
     "deepinfra": ReplyDecoder,
     "aimlapi": ReplyDecoder,
@@ -68,7 +70,8 @@ def play(case: dict[str, Any], blocks: list[bytes], decoder: Decoder) -> Outcome
     response, headers = case["response"], case["response"]["headers"]
     body = b"".join(blocks)
     if "models" in case["expected"]:
-        return Outcome(models=read_models(body))
+        listed = read_page(body)[0] if case["provider"] == "cloudflare" else read_models(body)
+        return Outcome(models=listed)
     if not 200 <= response["status"] < 300:
         return Outcome(error=classify(response["status"], headers, body))
     continuation = case["request"].get("continuation", False)
