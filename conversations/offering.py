@@ -17,6 +17,7 @@ from conversations.models import (
     Price,
     Provider,
 )
+from conversations.providers.known import KNOWN
 
 Prices = tuple[Decimal, Decimal]
 
@@ -38,7 +39,7 @@ def offer_models(
         model, _new = LanguageModel.objects.get_or_create(provider=provider, name=name)
         if prices is not None:
             _set_price(model, *prices)
-        presets.append(_preset_for(model, preset_name or short_name(name), description))
+        presets.append(preset_for(model, preset_name, description))
     return presets
 
 
@@ -57,8 +58,24 @@ def _set_price(model: LanguageModel, dollars_in: Decimal, dollars_out: Decimal) 
     )
 
 
-def _preset_for(model: LanguageModel, name: str, description: str) -> Preset:
-    """The preset that has this model first, or a new one."""
+def add_known_models(provider: Provider) -> list[LanguageModel]:
+    """The models that are known of a provider of this kind from the start, with their prices."""
+    models = []
+    for known in KNOWN.get(provider.kind, ()):
+        model, _new = LanguageModel.objects.get_or_create(
+            provider=provider,
+            name=known.id,
+            defaults={"context_tokens": known.context, "dtype": known.dtype, "lora": known.lora},
+        )
+        if known.price_in is not None and known.price_out is not None and not model.price_at():
+            _set_price(model, known.price_in, known.price_out)
+        models.append(model)
+    return models
+
+
+def preset_for(model: LanguageModel, name: str = "", description: str = "") -> Preset:
+    """The preset that has this model first, or a new one, named after the model."""
+    name = name or short_name(model.name)
     existing = Preset.objects.filter(
         version__preset_models__model=model, version__preset_models__position=0
     ).first()

@@ -1,7 +1,5 @@
 """The commands, as an operator calls them."""
 
-import asyncio
-import threading
 from datetime import timedelta
 from io import StringIO
 from unittest import mock
@@ -14,7 +12,6 @@ from django.db import connection
 from django.test import TestCase
 from django.utils import timezone
 
-from conversations.bench.provider import StandIn
 from conversations.engine import jobs
 from conversations.models import (
     Completion,
@@ -32,6 +29,7 @@ from conversations.models import (
 from conversations.models.secret_field import cipher
 from tests import making
 from tests.committing import CommittingTestCase
+from tests.serving import Serving
 
 KEY = "a-key-of-somewhere-4711"
 
@@ -99,41 +97,48 @@ class ProviderTests(TestCase):
     def test_the_demo_needs_nothing(self):
         self.assertEqual(call("provider", "add", "Demo", "--kind", "demo").split(), ["demo"])
 
-    def test_a_check_lists_what_a_server_offers(self):
+    def test_a_check_tells_each_step_with_its_time(self):
         with Serving() as url:
             call("provider", "add", "Here", "--kind", "openai_compatible", "--base-url", url)
-            self.assertIn("It answers in", call("provider", "check", "Here"))
+            lines = call("provider", "check", "Here").splitlines()
+        self.assertEqual(
+            [line.split()[1] for line in lines], ["Name", "Connection", "Listing", "Answer"]
+        )
+        for line in lines:
+            self.assertRegex(line, r"^ok +\w+ +\d+ ms  \S")
 
-    def test_a_check_of_nothing_says_so(self):
+    def test_a_check_of_nothing_says_what_to_do(self):
         self.add()
-        with self.assertRaisesMessage(CommandError, "(connection)"):
-            call("provider", "check", "Here")
+        said = StringIO()
+        with self.assertRaisesMessage(CommandError, "Here doesn't answer yet."):
+            call_command("provider", "check", "Here", stdout=said, stderr=said)
+        self.assertIn("failed  Connection", said.getvalue())
+        self.assertIn("Check that the server runs", said.getvalue())
+
+    def test_a_kind_with_an_address_of_its_own_brings_its_models(self):
+        slugs = call(
+            "provider", "add", "Cloud", "--kind", "cloudflare", "--option", "account_id=a1"
+        ).split()
+        self.assertEqual(slugs, ["qwen2-5-coder-32b-instruct"])
+        self.assertEqual(
+            call("provider", "add", "Deep", "--kind", "deepinfra").split(),
+            [
+                "qwen2-5-coder-32b-instruct-2",
+                "qwen2-5-7b-instruct",
+                "qwen2-7b-instruct",
+            ],
+        )
+        model = LanguageModel.objects.get(provider__name="Deep", name="Qwen/Qwen2.5-7B-Instruct")
+        self.assertEqual(str(model.price_at()), "$0.025 in / $0.05 out per million")
+        self.assertEqual((model.context_tokens, model.dtype), (32_768, "bfloat16"))
+        old = LanguageModel.objects.get(name="Qwen/Qwen2-7B-Instruct")
+        self.assertEqual((old.price_at(), old.context_tokens, old.dtype), (None, None, ""))
+
+    def test_cloudflare_asks_for_the_account(self):
+        with self.assertRaisesMessage(CommandError, "account_id"):
+            call("provider", "add", "Cloud", "--kind", "cloudflare")
         with self.assertRaisesMessage(CommandError, "no provider called There"):
             call("provider", "check", "There")
-
-
-class Serving:
-    """A stand-in provider in a thread of its own: the commands run a loop themselves."""
-
-    def __enter__(self):
-        self.loop, ready = asyncio.new_event_loop(), threading.Event()
-
-        async def serve():
-            self.done = asyncio.Event()
-            async with StandIn() as server:
-                self.url = server.base_url
-                ready.set()
-                await self.done.wait()
-
-        self.thread = threading.Thread(target=self.loop.run_until_complete, args=(serve(),))
-        self.thread.start()
-        assert ready.wait(10)
-        return self.url
-
-    def __exit__(self, *_):
-        self.loop.call_soon_threadsafe(self.done.set)
-        self.thread.join(10)
-        self.loop.close()
 
 
 class DemoDataTests(TestCase):

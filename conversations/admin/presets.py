@@ -9,42 +9,33 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
-from unfold.widgets import (
-    UnfoldAdminDecimalFieldWidget,
-    UnfoldAdminIntegerFieldWidget,
-    UnfoldAdminSelectWidget,
-    UnfoldAdminTextareaWidget,
-)
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
+from conversations.admin.preset_parameters import (
+    NAMES,
+    ParametersForm,
+    columns,
+    given_values,
+    initial_values,
+    refusals,
+)
 from conversations.models import LanguageModel, Preset
 from conversations.offering import new_version
 
 
-class PresetForm(forms.ModelForm):  # type: ignore[type-arg]
+CHOOSABLE = LanguageModel.objects.filter(withdrawn=False).select_related("provider")
+
+
+class PresetForm(ParametersForm, forms.ModelForm):  # type: ignore[misc, type-arg, valid-type]
     """A preset with what its newest version says."""
 
     language_model = forms.ModelChoiceField(
-        LanguageModel.objects.filter(withdrawn=False).select_related("provider"),
+        CHOOSABLE,
         label=_("Model"),
         widget=UnfoldAdminSelectWidget,
     )
     system_text = forms.CharField(
         label=_("Instructions"), required=False, widget=UnfoldAdminTextareaWidget(attrs={"rows": 6})
-    )
-    max_tokens = forms.IntegerField(
-        label=_("Longest answer, tokens"),
-        required=False,
-        min_value=1,
-        max_value=1_000_000,
-        widget=UnfoldAdminIntegerFieldWidget,
-    )
-    temperature = forms.FloatField(
-        label=_("Temperature"),
-        required=False,
-        min_value=0,
-        max_value=2,
-        help_text=_("0 to 2; empty leaves it to the provider."),
-        widget=UnfoldAdminDecimalFieldWidget,
     )
 
     class Meta:
@@ -58,20 +49,33 @@ class PresetForm(forms.ModelForm):  # type: ignore[type-arg]
             first = version.preset_models.first()
             self.initial["language_model"] = first.model_id if first else None
             self.initial["system_text"] = version.system_text
-            for name in ("max_tokens", "temperature"):
-                self.initial[name] = version.parameters.get(name)
+            self.initial.update(initial_values(version.parameters))
+        widget = self.fields["language_model"].widget
+        widget.attrs["data-columns"] = columns(CHOOSABLE.all())
+        widget.attrs["data-untaken"] = _("This model doesn't take it: leave it empty.")
+
+    def clean(self) -> dict[str, Any]:
+        """What the model doesn't take is refused at its field, never changed or left out."""
+        cleaned = super().clean() or {}
+        model = cleaned.get("language_model")
+        if model is not None and not self.errors:
+            for name, sentence in refusals(given_values(cleaned), model):
+                self.add_error(name, sentence)
+        return cleaned
 
     def parameters(self) -> dict[str, Any]:
-        """The version's parameters with what was set here; what this form doesn't show stays."""
+        """The version's parameters; what this form doesn't know stays."""
         version = self.instance.version
-        found = dict(version.parameters) if version else {}
-        for name in ("max_tokens", "temperature"):
-            found[name] = self.cleaned_data[name]
-        return {name: value for name, value in found.items() if value is not None}
+        kept = {k: v for k, v in (version.parameters if version else {}).items() if k not in NAMES}
+        return kept | given_values(self.cleaned_data)
 
 
 @admin.register(Preset)
 class PresetAdmin(ModelAdmin):
+    class Media:
+        css = {"all": ("admin.css",)}
+        js = (forms.Script("admin.js", type="module"),)
+
     form = PresetForm
     list_display = ("name", "slug", "enabled", "is_default", "writes_titles", "order")
     list_filter = ("enabled",)
@@ -79,7 +83,7 @@ class PresetAdmin(ModelAdmin):
     prepopulated_fields = {"slug": ("name",)}
     fieldsets = (
         (None, {"fields": ("name", "slug", "description", "language_model", "system_text")}),
-        (_("Parameters"), {"fields": ("max_tokens", "temperature")}),
+        (_("Parameters"), {"fields": NAMES}),
         (_("Offer"), {"fields": ("enabled", "order", "is_default", "writes_titles")}),
     )
 

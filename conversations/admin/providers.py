@@ -6,16 +6,23 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
-from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextareaWidget
+from unfold.decorators import action
+from unfold.widgets import (
+    UnfoldAdminPasswordWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+)
 
+from conversations.admin.provider_pages import check_page, sync_page
 from conversations.models import Kind, LanguageModel, Price, Provider
-from conversations.offering import offer_models
+from conversations.offering import add_known_models, offer_models
 from conversations.preparing import found_locally
 
 if TYPE_CHECKING:
@@ -30,6 +37,12 @@ class ProviderForm(forms.ModelForm):  # type: ignore[type-arg]
         required=False,
         strip=True,
         widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "off"}),
+    )
+    account_id = forms.CharField(
+        label=_("Account id"),
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=_("Cloudflare only: it stands in the address."),
     )
     new_models = forms.CharField(
         label=_("Add models"),
@@ -50,6 +63,7 @@ class ProviderForm(forms.ModelForm):  # type: ignore[type-arg]
             "first_byte_seconds",
             "silence_seconds",
             "total_seconds",
+            "concurrency",
         )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -60,6 +74,19 @@ class ProviderForm(forms.ModelForm):  # type: ignore[type-arg]
             if key
             else _("None is stored. A server of your own may need none.")
         )
+        self.fields["base_url"].help_text = _(
+            "Empty: where providers of this kind usually are. A server of your own needs it."
+        )
+        self.initial["account_id"] = self.instance.options.get("account_id", "")
+
+    def clean(self) -> dict[str, Any]:
+        """The account is an option of the provider like others, with a field of its own."""
+        cleaned = super().clean() or {}
+        account = cleaned.get("account_id", "").strip()
+        options = {**(cleaned.get("options") or {}), "account_id": account}
+        cleaned["options"] = {name: value for name, value in options.items() if value}
+        self.instance.options = cleaned["options"]
+        return cleaned
 
     def save(self, commit: bool = True) -> Any:
         if self.cleaned_data["new_key"]:
@@ -74,7 +101,20 @@ class ProviderAdmin(ModelAdmin):
     list_filter = ("kind", "enabled")
     search_fields = ("name", "base_url")
     fieldsets = (
-        (None, {"fields": ("name", "kind", "base_url", "new_key", "enabled", "new_models")}),
+        (
+            None,
+            {
+                "fields": (
+                    "name",
+                    "kind",
+                    "base_url",
+                    "account_id",
+                    "new_key",
+                    "enabled",
+                    "new_models",
+                )
+            },
+        ),
         (
             _("Deadlines, seconds"),
             {
@@ -87,8 +127,17 @@ class ProviderAdmin(ModelAdmin):
                 ),
             },
         ),
-        (_("More"), {"classes": ("collapse",), "fields": ("options",)}),
+        (_("More"), {"classes": ("collapse",), "fields": ("concurrency", "options")}),
     )
+    actions_detail = ("test_connection", "sync_models")
+
+    @action(description=_("Test connection"), url_path="check", permissions=["change"])
+    def test_connection(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return check_page(request, get_object_or_404(Provider, pk=object_id))
+
+    @action(description=_("Sync models"), url_path="sync", permissions=["change"])
+    def sync_models(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return sync_page(request, get_object_or_404(Provider, pk=object_id))
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """The list, with what runs on this machine offered above it."""
@@ -103,6 +152,9 @@ class ProviderAdmin(ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Provider, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
+        known = [] if change else add_known_models(obj)
+        if known and not form.cleaned_data["new_models"]:
+            offer_models(obj, {model.name: None for model in known})
         names = {line.strip() for line in form.cleaned_data["new_models"].splitlines()} - {""}
         presets = offer_models(obj, dict.fromkeys(sorted(names)))
         if presets:
@@ -137,7 +189,7 @@ class PriceInline(TabularInline):
 
 @admin.register(LanguageModel)
 class LanguageModelAdmin(ModelAdmin):
-    list_display = ("name", "provider", "context_tokens", "withdrawn")
+    list_display = ("name", "provider", "context_tokens", "output_tokens", "withdrawn")
     list_filter = ("provider", "withdrawn")
     list_select_related = ("provider",)
     search_fields = ("name",)

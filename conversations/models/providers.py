@@ -31,6 +31,11 @@ def dollars(nanos: int) -> str:
     return f"{amount.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP):f}"
 
 
+def per_million(nanos: int) -> str:
+    """A price in dollars per million tokens with all its digits: 70000000 is "0.07"."""
+    return f"{(Decimal(nanos) / NANOS).normalize():f}"
+
+
 class Kind(models.TextChoices):
     """The wire formats there is an adapter for."""
 
@@ -39,6 +44,13 @@ class Kind(models.TextChoices):
     CLOUDFLARE = "cloudflare", "Cloudflare Workers AI"
     OPENAI_COMPATIBLE = "openai_compatible", _("OpenAI-compatible server")
     DEMO = "demo", _("Built-in demo (no model)")
+
+
+BASE_URLS: dict[str, str] = {
+    Kind.DEEPINFRA: "https://api.deepinfra.com/v1/openai",
+    Kind.AIMLAPI: "https://api.aimlapi.com/v1",
+    Kind.CLOUDFLARE: "https://api.cloudflare.com/client/v4/accounts/{account_id}/ai",
+}
 
 
 def validate_address(url: str) -> None:
@@ -88,6 +100,16 @@ class Provider(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """A kind that has an address of its own needs none from the administrator."""
+        usual = BASE_URLS.get(self.kind, "")
+        if not self.base_url and usual:
+            self.base_url = usual
+        if "{account_id}" in self.base_url and not self.options.get("account_id"):
+            raise ValidationError(
+                {"options": _('Cloudflare needs the account: {"account_id": "…"}.')}
+            )
 
 
 class LanguageModel(models.Model):
@@ -154,11 +176,9 @@ class Price(models.Model):
         ]
 
     def __str__(self) -> str:
-        dollars = [
-            Decimal(nanos) / NANOS
-            for nanos in (self.input_nanos_per_million, self.output_nanos_per_million)
-        ]
-        return f"${dollars[0].normalize():f} in / ${dollars[1].normalize():f} out per million"
+        read = per_million(self.input_nanos_per_million)
+        written = per_million(self.output_nanos_per_million)
+        return f"${read} in / ${written} out per million"
 
 
 PRICE_NOW = Prepared(

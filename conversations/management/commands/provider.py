@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import time
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from conversations import connections
 from conversations.models import Kind, Provider
-from conversations.offering import Prices, offer_models
+from conversations.offering import Prices, add_known_models, offer_models
 from conversations.preparing import migrate
-from conversations.process import endpoint_of
-from conversations.providers import adapter_for
-from conversations.providers.errors import ProviderError
 
 
 class Command(BaseCommand):
@@ -39,7 +35,7 @@ class Command(BaseCommand):
             metavar="ID[=IN/OUT]",
             help="A model, and what it costs in dollars per million tokens.",
         )
-        check = actions.add_parser("check", help="Ask the provider for its models.")
+        check = actions.add_parser("check", help="Test the connection, step by step.")
         check.add_argument("name")
 
     def handle(self, *args: Any, action: str, **options: Any) -> None:
@@ -61,6 +57,9 @@ class Command(BaseCommand):
             raise CommandError("; ".join(trouble.messages)) from None
         provider.save()
         models = dict(_model(text) for text in options["model"])
+        known = add_known_models(provider)
+        if not models:
+            models = {model.name: None for model in known}
         if kind == Kind.DEMO and not models:
             models = {"demo": None}
         for preset in offer_models(provider, models):
@@ -70,21 +69,16 @@ class Command(BaseCommand):
         provider = Provider.objects.filter(name=name).first()
         if provider is None:
             raise CommandError(f"There is no provider called {name}.")
-        asyncio.run(self._list(provider))
-
-    async def _list(self, provider: Provider) -> None:
-        adapter = adapter_for(provider.kind, endpoint_of(provider))
-        began = time.perf_counter()
-        try:
-            models = await adapter.models()
-        except ProviderError as trouble:
-            raise CommandError(f"{trouble.sentence} ({trouble.code}) {trouble.detail}") from None
-        finally:
-            await adapter.aclose()
-        seconds = time.perf_counter() - began
-        self.stdout.write(f"It answers in {seconds * 1000:.0f} ms and lists {len(models)} models.")
-        for model in models[:50]:
-            self.stdout.write(f"  {model.id}")
+        steps = connections.check(provider)
+        for step in steps:
+            mark = {True: "ok", False: "failed", None: "–"}[step.passed]
+            self.stdout.write(
+                f"{mark:7} {step.name:11} {step.seconds * 1000:6.0f} ms  {step.found}"
+            )
+            if step.advice:
+                self.stdout.write(f"        {step.advice}")
+        if steps[-1].passed is False:
+            raise CommandError(f"{name} doesn't answer yet.")
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -1,0 +1,68 @@
+"""Leaving a model alone that fails again and again, so that nobody waits for what won't come.
+
+After some failures in a row calls are refused at once for a while; then one is let through to try.
+If it fails too, the while doubles.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Hashable
+
+from conversations.providers.errors import ProviderError, Resting
+
+log = logging.getLogger(__name__)
+
+FAILURES = 5
+REST_SECONDS = 15.0
+MOST_REST_SECONDS = 300.0
+# What says that the provider is unwell; anything else says something about one request.
+UNWELL = frozenset({"server", "overloaded", "timeout", "connection", "rate_limit"})
+
+
+class Breaker:
+    """One model's record, by the loop's clock."""
+
+    def __init__(self, name: str, now: Callable[[], float]) -> None:
+        self.name = name
+        self._now = now
+        self._failures = 0
+        self._rest = REST_SECONDS
+        self._until = 0.0
+        self._trying = False
+
+    def before(self) -> None:
+        """Ask to call. Raises `Resting` while the model is left alone."""
+        left = self._until - self._now()
+        if left > 0 or self._trying:
+            raise Resting(f"{self.name} failed {self._failures} times in a row", left)
+        self._trying = self._failures >= FAILURES
+
+    def after(self, trouble: ProviderError | None) -> None:
+        """Note how a call ended; None is a success, and so is whatever isn't the provider's fault."""
+        was_trying, self._trying = self._trying, False
+        if trouble is None or trouble.code not in UNWELL:
+            self._failures, self._rest = 0, REST_SECONDS
+            return
+        self._failures += 1
+        if self._failures < FAILURES:
+            return
+        if was_trying:
+            self._rest = min(self._rest * 2, MOST_REST_SECONDS)
+        self._until = self._now() + self._rest
+        log.warning("%s is left alone for %.0f s: %s", self.name, self._rest, trouble.code)
+
+    def forget(self) -> None:
+        """A call that was asked for wasn't made, or ended without telling anything."""
+        self._trying = False
+
+
+class Breakers:
+    """One breaker for each provider and model of this process."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._breakers: dict[Hashable, Breaker] = {}
+
+    def of(self, key: Hashable, name: str) -> Breaker:
+        return self._breakers.setdefault(key, Breaker(name, self._now))
