@@ -43,7 +43,7 @@ ANSWERS_UPWARD = """
         FROM conversations_message m JOIN path ON m.id = path.parent_id
     )
     SELECT path.depth, path.role, part.text
-    FROM path JOIN conversations_part part ON part.message_id = path.id AND part.kind = 'answer'
+    FROM path JOIN conversations_part part ON part.message_id = path.id AND part.kind IN ('answer', 'json')
     ORDER BY path.depth DESC, part."index"
 """
 
@@ -173,8 +173,11 @@ class Part(models.Model):
     class Kind(models.TextChoices):
         REASONING = "reasoning"
         ANSWER = "answer"
+        JSON = "json"  # an answer in JSON mode
         TOOL_CALL = "tool_call"
-        TOOL_RESULT = "tool_result"
+
+    # What a reply says, as other than how it came to it.
+    SAID = (Kind.ANSWER, Kind.JSON)
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     message = models.ForeignKey(Message, models.CASCADE, related_name="parts")
@@ -191,7 +194,7 @@ class Part(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["message", "index"], name="part_unique"),
             models.CheckConstraint(
-                condition=Q(kind__in=["reasoning", "answer", "tool_call", "tool_result"]),
+                condition=Q(kind__in=["reasoning", "answer", "json", "tool_call"]),
                 name="part_kind",
             ),
         ]
