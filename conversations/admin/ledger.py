@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin
@@ -11,6 +12,8 @@ from unfold.admin import ModelAdmin
 
 from conversations.models import LedgerEntry
 from conversations.models.providers import dollars
+
+NOTABLE = Decimal("0.05")
 
 
 @admin.register(LedgerEntry)
@@ -24,6 +27,7 @@ class LedgerAdmin(ModelAdmin):
         "completion_tokens",
         "cost",
         "cost_source",
+        "against_price",
     )
     list_filter = ("kind", "cost_source", "provider_name")
     search_fields = ("user_name", "model_name", "preset_name")
@@ -33,6 +37,12 @@ class LedgerAdmin(ModelAdmin):
     @admin.display(description=_("cost"), ordering="cost_nanos")
     def cost(self, entry: LedgerEntry) -> str:
         return str(_("unknown")) if entry.cost_nanos is None else f"${dollars(entry.cost_nanos)}"
+
+    @admin.display(description=_("against price"))
+    def against_price(self, entry: LedgerEntry) -> str:
+        """What a provider reports is taken as it is; a deviation that matters is shown."""
+        share = entry.deviation
+        return "" if share is None or abs(share) <= NOTABLE else f"{share:+.0%}"
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -22,7 +22,6 @@ from conversations.admin.preset_parameters import (
 from conversations.models import LanguageModel, Preset
 from conversations.offering import new_version
 
-
 CHOOSABLE = LanguageModel.objects.filter(withdrawn=False).select_related("provider")
 
 

@@ -147,3 +147,15 @@ class LedgerEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.pk}"
+
+    @property
+    def deviation(self) -> Decimal | None:
+        """By which share a reported cost differs from price × tokens; None where that can't be known."""
+        read, written = self.input_nanos_per_million, self.output_nanos_per_million
+        if self.cost_source != "provider" or self.cost_nanos is None:
+            return None
+        if read is None or written is None or self.prompt_tokens is None:
+            return None
+        price = Price(input_nanos_per_million=read, output_nanos_per_million=written)
+        expected = cost_nanos(price, self.prompt_tokens, self.completion_tokens or 0)
+        return Decimal(self.cost_nanos - expected) / expected if expected else None
