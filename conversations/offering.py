@@ -53,9 +53,7 @@ def _set_price(model: LanguageModel, dollars_in: Decimal, dollars_out: Decimal) 
     now = model.price_at()
     if now and [now.input_nanos_per_million, now.output_nanos_per_million] == nanos:
         return
-    Price.objects.create(
-        model=model, input_nanos_per_million=nanos[0], output_nanos_per_million=nanos[1]
-    )
+    Price.from_now(model, *nanos)
 
 
 def add_known_models(provider: Provider) -> list[LanguageModel]:

@@ -5,12 +5,14 @@ Refused
 ├── BudgetSpent  402  the reservation didn't fit the budget
 ├── NotFound     404  absent, or hidden: the same answer
 ├── Conflict     409  somebody was faster, or the state has changed
+├── TooLong      413  more than the model reads at once, with the numbers
 ├── TooMany      429  with the seconds to wait
 └── Unavailable  503  the store or the engine can't take it now
 """
 
 from __future__ import annotations
 
+from django.utils.formats import number_format
 from django.utils.translation import gettext_lazy as _
 
 
@@ -48,6 +50,29 @@ class Conflict(Refused):
     status = 409
     code = "conflict"
     detail = _("Something changed here in the meantime.")
+
+
+class TooLong(Refused):
+    """A turn of about `tokens`, for a model that reads `window`, `answer` of them kept free."""
+
+    status = 413
+    code = "context_length"
+
+    def __init__(self, tokens: int, window: int, answer: int) -> None:
+        super().__init__(
+            _(
+                "This is about %(tokens)s tokens long, the preset’s instructions included. The"
+                " model reads %(window)s at once, and %(answer)s of them are kept for the answer."
+                " Shorten the message, or choose a preset that reads more."
+            )
+            % {"tokens": _shown(tokens), "window": _shown(window), "answer": _shown(answer)}
+        )
+        self.extra = {"tokens": tokens, "window": window, "answer": answer}
+
+
+def _shown(number: int) -> str:
+    """With its thousands told apart, as the language does it."""
+    return number_format(number, force_grouping=True)
 
 
 class TooMany(Refused):

@@ -176,11 +176,7 @@ def add(provider: Provider, listed: Listed) -> LanguageModel:
 
 def _set_price(model: LanguageModel, listed: Listed) -> None:
     if listed.prices is not None:
-        Price.objects.create(
-            model=model,
-            input_nanos_per_million=listed.prices[0],
-            output_nanos_per_million=listed.prices[1],
-        )
+        Price.from_now(model, *listed.prices)
 
 
 def _mark(models: list[LanguageModel], *, withdrawn: bool) -> None:

@@ -17,6 +17,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from conversations.fitting import check_stored_turn, check_turn
 from conversations.models import (
     Completion,
     Conversation,
@@ -161,6 +162,7 @@ def retry(
     assert asked is not None
     conversation, sequence = _locked(author, old.conversation_id, messages=1)
     request = Request(author, client_id, _preset_again(author, preset, old.completion), claim)
+    check_stored_turn([asked], request.chosen)
     turn = _ask(conversation, sequence, asked, request)
     turn.message = asked
     return turn
@@ -182,6 +184,8 @@ def continue_(
         raise Invalid(_("Only a reply can be continued."))
     conversation, _sequence = _locked(author, reply.conversation_id, messages=0)
     request = Request(author, client_id, _preset_again(author, preset, before), claim)
+    assert reply.parent is not None
+    check_stored_turn([reply.parent, reply], request.chosen)
     completion = _completion(conversation, reply.pk, request, continues=before)
     taken = (
         Message.objects.filter(pk=reply.pk, completion=before)
@@ -311,6 +315,7 @@ def _add_turn(
     conversation: Conversation, sequence: int, parent: Message | None, text: str, request: Request
 ) -> Turn:
     """The person's message, then a reply to it."""
+    check_turn([(Message.Role.USER, text)], request.chosen, parent.pk if parent else None)
     message = Message(
         conversation=conversation,
         parent=parent,

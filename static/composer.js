@@ -167,9 +167,13 @@ document.addEventListener("htmx:afterRequest", ({ detail }) => {
   refresh();
 });
 
+// What is offered beside the sentence; sending the same again helps no text that is too long.
+const OFFERS = { 409: "t-conflict", 413: "" };
+
 function explain(xhr) {
   const status = xhr?.status ?? 0;
-  complain(sentence(status, xhr?.responseText, xhr?.getResponseHeader("Content-Type")), status === 409 ? "t-conflict" : "t-problem");
+  const text = sentence(status, xhr?.responseText, xhr?.getResponseHeader("Content-Type"));
+  complain(text, OFFERS[status] ?? "t-problem");
 }
 
 deeds["send-again"] = () => submit();

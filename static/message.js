@@ -5,7 +5,7 @@ import { articleOf, articles, byId, changed, copyOf, isOpen, word } from "./dom.
 import { addCodeTools } from "./code.js";
 import { say, speak } from "./tell.js";
 
-const FACTS = ["state", "run", "error", "finish", "stoppedBy", "tokens", "cost", "first", "speed", "thought"];
+const FACTS = ["state", "run", "place", "error", "finish", "stoppedBy", "tokens", "cost", "first", "speed", "thought", "leftOut", "window", "room"];
 const GROWS = '.part[data-length]:not([data-length="end"])';
 const begun = new WeakMap();
 
@@ -57,8 +57,16 @@ function timeOf(at) {
 function dressFoot(article) {
   const foot = byId(`${article.id}-foot`);
   const hadFocus = foot.contains(document.activeElement);
-  foot.replaceChildren(...(isOpen(article) ? [copyOf("t-waiting")] : notices(article)), bar(article));
+  const told = isOpen(article) ? [waiting(article)] : [...notices(article), ...contextNotes(article)];
+  foot.replaceChildren(...told, bar(article));
   if (hadFocus) (foot.querySelector("button:not([disabled])") ?? byId("text"))?.focus({ preventScroll: true });
+}
+
+/** What a reply without text waits for: its first token, or a free place at the provider. */
+function waiting({ dataset }) {
+  const element = copyOf("t-waiting");
+  if (dataset.place) element.querySelector("span").textContent = word("place", { number: dataset.place });
+  return element;
 }
 
 function bar(article) {
@@ -133,6 +141,25 @@ function noticeFor({ state, finish, error, stoppedBy }) {
   }
   return ["length", "content_filter"].includes(finish) ? word(finish) : "";
 }
+
+/** What the model was not sent any more, and what it still reads: told when that is little. */
+function contextNotes({ dataset }) {
+  const { leftOut, room, window: most } = dataset;
+  const isTold = room && (leftOut || Number(room) * 4 < Number(most));
+  const text = [
+    leftOut && word(leftOut === "1" ? "left-out-one" : "left-out", { number: shownNumber(leftOut) }),
+    isTold && word(leftOut ? "room" : "room-before-cut", { number: shownNumber(roughly(room)) }),
+  ].filter(Boolean).join(" ");
+  if (!text) return [];
+  const note = copyOf("t-context");
+  note.textContent = text;
+  return [note];
+}
+
+/** Two digits that count, the rest zeros: the count behind it is a guess. */
+const roughly = (number) => Number(Number(number).toPrecision(2));
+
+const shownNumber = (number) => Number(number).toLocaleString(document.documentElement.lang);
 
 function dressThoughts(article) {
   const spans = article.dataset.thought?.split(" ") ?? [];

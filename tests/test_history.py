@@ -42,7 +42,7 @@ class TextsTests(TestCase):
         answer = making.reply(self.question, "")
         self.part(answer, 10, "third")
         self.part(answer, 4, "second, ")
-        self.part(answer, 3, "a result", Part.Kind.TOOL_RESULT)
+        self.part(answer, 3, "a result", Part.Kind.TOOL_CALL)
         self.part(answer, 2, "a call", Part.Kind.TOOL_CALL)
         self.part(answer, 1, "first, ")
         self.part(answer, 0, "let me think", Part.Kind.REASONING)

@@ -313,3 +313,19 @@ class OneRowTests(TestCase):
                 "speed": "60",
             },
         )
+
+    def test_facts_tell_what_was_left_out_and_what_the_model_could_still_read(self):
+        done = Completion(
+            state=State.DONE,
+            left_out=12,
+            window_tokens=8000,
+            prompt_tokens=6500,
+            completion_tokens=500,
+        )
+        facts = done.facts()
+        told = {name: facts[name] for name in ("left-out", "window", "room")}
+        self.assertEqual(told, {"left-out": "12", "window": "8000", "room": "1000"})
+        done.completion_tokens = 5000
+        self.assertEqual(done.facts()["room"], "0")
+        done.prompt_tokens = None
+        self.assertNotIn("room", done.facts())

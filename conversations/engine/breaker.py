@@ -7,6 +7,7 @@ If it fails too, the while doubles.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Hashable
 
 from conversations.providers.errors import ProviderError, Resting
@@ -60,7 +61,7 @@ class Breaker:
 class Breakers:
     """One breaker for each provider and model of this process."""
 
-    def __init__(self, now: Callable[[], float]) -> None:
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
         self._breakers: dict[Hashable, Breaker] = {}
 

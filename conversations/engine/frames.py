@@ -37,9 +37,15 @@ class Settled(msgspec.Struct, frozen=True, tag="settled", array_like=True):
     html: dict[int, str] = {}
 
 
-def running(conversation: UUID, message: UUID, completion: UUID) -> Settled:
-    """The reply is being written, in this run: a page that knows of a later one won't go back."""
-    return Settled(conversation, message, "running", {"state": "running", "run": completion.hex})
+def running(conversation: UUID, message: UUID, completion: UUID, place: int = 0) -> Settled:
+    """The reply is being written, in this run: a page that knows of a later one won't go back.
+
+    `place`: so many calls go to the provider before its own.
+    """
+    facts = {"state": "running", "run": completion.hex}
+    return Settled(
+        conversation, message, "running", facts | ({"place": str(place)} if place else {})
+    )
 
 
 class Expected(msgspec.Struct, frozen=True, tag="expected", array_like=True):

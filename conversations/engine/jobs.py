@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models.functions import Now
+from django.utils.crypto import salted_hmac
 
+from conversations.engine.context import factor_of, room_of, surely_fits
 from conversations.models import (
     Completion,
     Message,
@@ -62,12 +64,19 @@ class Reply:
 
 @dataclass(slots=True)
 class Target:
-    """A model to call, and everything the call needs to know of its provider."""
+    """A model to call, and everything the call needs to know of its provider.
+
+    It reads `window` tokens at once (None: unknown); our estimates times `factor` are its tokens;
+    `limits` are the bounds that its parameters have unlike its provider's other models.
+    """
 
     model: UUID
     model_name: str
     provider: Provider
     price: Price | None
+    window: int | None = None
+    factor: float = 1.0
+    limits: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -116,12 +125,14 @@ def adopted(turn: FreshTurn) -> Job:
         replies = _replies(completion)
     reservation = turn.reservation
     call = reservation.call_id if reservation else new_id()
+    asked = _asked(completion, turn.replies[0].parent_id)
     if turn.message is not None and turn.message.parent_id is None and turn.part is not None:
         history = [(turn.message.role, turn.part.text)]
     else:
-        history = Message.objects.texts_to(_asked(completion, turn.replies[0].parent_id))
+        history = Message.objects.texts_to(asked)
     assert completion.claim is not None
-    return _job(completion, completion.claim, replies, history, call)
+    job = _job(completion, completion.claim, replies, history, call)
+    return _corrected(job, asked)
 
 
 class FreshTurn(Protocol):
@@ -138,10 +149,11 @@ def _stored_job(completion: Completion, token: UUID) -> Job:
     """The job of a completion, all of it read."""
     replies = _replies(completion)
     parent = Message.objects.values_list("parent_id", flat=True).get(pk=completion.lead_id)
-    history = Message.objects.texts_to(_asked(completion, parent))
+    asked = _asked(completion, parent)
+    history = Message.objects.texts_to(asked)
     reservation = completion.reservations.order_by("created_at").first()
     call = reservation.call_id if reservation else new_id()
-    return _job(completion, token, replies, history, call)
+    return _corrected(_job(completion, token, replies, history, call), asked)
 
 
 def _asked(completion: Completion, parent: UUID | None) -> UUID:
@@ -165,7 +177,7 @@ def _job(
         completion=completion.pk,
         conversation=completion.conversation_id,
         claim=token,
-        user=str(completion.asked_by_id),
+        user=_hashed(completion.asked_by_id),
         system_text=completion.preset_version.system_text,
         parameters=completion.parameters,
         history=history,
@@ -176,6 +188,24 @@ def _job(
         waited=completion.waits_for_id is not None,
         titling=len(history) == 1 and not completion.conversation.title_is_chosen,
     )
+
+
+def _hashed(person: UUID | None) -> str:
+    """A person as providers know them: always the same, and nobody's name."""
+    if person is None:
+        return ""
+    return salted_hmac("conversations.provider-user", str(person)).hexdigest()[:32]
+
+
+def _corrected(job: Job, asked: UUID) -> Job:
+    """Give the targets what was learnt of their counting, if the conversation may be too long."""
+    texts = [job.system_text, *(text for _role, text in job.history)]
+    rooms = [room_of(target.window, job.parameters) for target in job.targets]
+    if len(job.history) > 1 and not all(surely_fits(texts, room) for room in rooms):
+        counted = Completion.objects.counted_above(asked)
+        for target in job.targets:
+            target.factor = factor_of(counted, target.model)
+    return job
 
 
 def reserve_call(job: Job, call: UUID, target: Target) -> None:
@@ -214,4 +244,14 @@ def targets_of(version: UUID) -> list[Target]:
     """The version's models in order, each with its provider and its price of now."""
     models = [row.model for row in MODELS(version=version)]
     prices = {price.model_id: price for price in PRICES(version=version)}
-    return [Target(model.pk, model.name, model.provider, prices.get(model.pk)) for model in models]
+    return [
+        Target(
+            model.pk,
+            model.name,
+            model.provider,
+            prices.get(model.pk),
+            model.context_tokens,
+            limits=model.own_limits,
+        )
+        for model in models
+    ]

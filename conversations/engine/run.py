@@ -12,32 +12,39 @@ import random
 import re
 from collections.abc import Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from channels.db import database_sync_to_async
 from django.db import Error as DatabaseTrouble
 from django.utils import timezone
 
-from conversations.engine import jobs, store
-from conversations.engine.estimate import tokens_of, tokens_of_messages
-from conversations.engine.frames import Bus, Settled
+from conversations.engine import asking, jobs, store
+from conversations.engine.breaker import Breakers
+from conversations.engine.context import SHARES, Kept
+from conversations.engine.estimate import tokens_of
+from conversations.engine.frames import Bus, Settled, running
+from conversations.engine.gate import Gates
 from conversations.engine.writer import Pace, PartText, Writer
-from conversations.models import Call, State
+from conversations.models import Call, Part, State
 from conversations.models.base import new_id
+from conversations.providers import KINDS
 from conversations.providers.base import (
     Adapter,
     Begin,
-    ChatMessage,
-    ChatRequest,
     Event,
     Finish,
-    Parameters,
     Reasoning,
     Text,
     Usage,
 )
-from conversations.providers.errors import NotFound, ProviderError, retry_delay
+from conversations.providers.errors import (
+    ContextLength,
+    NotFound,
+    ProviderError,
+    TooLarge,
+    retry_delay,
+)
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +52,8 @@ MOST_CHARACTERS = 2_000_000
 # What no database takes: NUL, and halves of characters.
 UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 MOST_TRIES = 3
+JSON_FORMS = ("json_object", "json_schema")
 SETTLE_SECONDS = 30
-PARAMETERS = frozenset(Parameters.__dataclass_fields__)
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,8 @@ class Surroundings:
     adapter: Callable[[jobs.Target], Adapter]
     render: Callable[[str, str], str]
     renderer_version: int
+    gates: Gates = field(default_factory=Gates)
+    breakers: Breakers = field(default_factory=Breakers)
 
 
 class Run:
@@ -73,6 +82,8 @@ class Run:
         self.part_ids: dict[tuple[UUID, int], UUID] = {}
         self.calls: list[store.CallResult] = []
         self.finish_reason = ""
+        wants_json = job.parameters.get("response_format") in JSON_FORMS
+        self.says = Part.Kind.JSON.value if wants_json else Part.Kind.ANSWER.value
         self.ending: State | None = None
         self._streaming: asyncio.Task[None] | None = None
         self._first_text_at: float | None = None
@@ -144,7 +155,7 @@ class Run:
         kind = Call.Kind.FIRST
         for position, target in enumerate(self.job.targets):
             try:
-                await self._call_with_retries(target, kind)
+                await self._call_with_cuts(target, kind)
                 return
             except ProviderError as trouble:
                 last = position == len(self.job.targets) - 1
@@ -153,10 +164,24 @@ class Run:
                 kind = Call.Kind.FALLBACK
                 del trouble
 
-    async def _call_with_retries(self, target: jobs.Target, kind: str) -> None:
+    async def _call_with_cuts(self, target: jobs.Target, kind: str) -> None:
+        """Call with what fits the model; where it finds that too long, with less and less."""
+        kept: Kept | None = asking.fitted(self.job, target)
+        for times in range(len(SHARES) + 1):
+            assert kept is not None
+            try:
+                await self._call_with_retries(target, kind, kept)
+                return
+            except (ContextLength, TooLarge):
+                kept = asking.shorter(self.job, kept, times)
+                if self._first_text_at is not None or kept is None:
+                    raise
+            kind = Call.Kind.RETRY
+
+    async def _call_with_retries(self, target: jobs.Target, kind: str, kept: Kept) -> None:
         for attempt in range(MOST_TRIES):
             try:
-                await self._call(target, kind)
+                await self._call(target, kind, kept)
                 return
             except ProviderError as trouble:
                 wait = retry_delay(trouble, attempt, random.random)
@@ -165,14 +190,38 @@ class Run:
             await asyncio.sleep(wait)
             kind = Call.Kind.RETRY
 
-    async def _call(self, target: jobs.Target, kind: str) -> None:
+    async def _call(self, target: jobs.Target, kind: str, kept: Kept) -> None:
+        """One call in its turn, unless the model is left alone for now."""
+        provider = target.provider
+        most = provider.concurrency or KINDS[provider.kind].most_at_once
+        breaker = self.around.breakers.of((provider.pk, target.model), target.model_name)
+        async with self.around.gates.of(provider.pk, most).entered(self._tell_place):
+            breaker.before()
+            try:
+                await self._recorded(target, kind, kept)
+            except ProviderError as trouble:
+                breaker.after(trouble)
+                raise
+            except BaseException:
+                breaker.forget()
+                raise
+            breaker.after(None)
+
+    def _tell_place(self, place: int) -> None:
+        for writer in self.writers:
+            event = running(self.job.conversation, writer.message, self.job.completion, place)
+            self.around.bus.publish(event)
+
+    async def _recorded(self, target: jobs.Target, kind: str, kept: Kept) -> None:
         """One call to the provider, recorded however it ends."""
         call = store.CallResult(await self._reserved(target), kind, target, timezone.now())
+        call.prompt_estimate, call.left_out = kept.estimate, kept.left_out
         self.calls.append(call)
         began = self.around.pace.now()
         try:
             adapter = self.around.adapter(target)
-            async with aclosing(adapter.stream(self._request(target), self._rest)) as batches:
+            request = asking.request_of(self.job, target, kept)
+            async with aclosing(adapter.stream(request, self._rest)) as batches:
                 async for batch in batches:
                     self._take(batch, call, began)
         except ProviderError as trouble:
@@ -188,34 +237,18 @@ class Run:
         return self.around.pace.turn(max(self.writers, key=lambda writer: writer.last_frame))
 
     async def _reserved(self, target: jobs.Target) -> UUID:
-        """The id of the next call, its worst case held: the first one's is since the send."""
-        if not self.calls:
+        """The id of the next call, its worst case held: the first model's is since the send."""
+        if not self.calls and target is self.job.targets[0]:
             return self.job.call
         call = new_id()
         await database_sync_to_async(jobs.reserve_call)(self.job, call, target)
         return call
 
-    def _request(self, target: jobs.Target) -> ChatRequest:
-        messages = [ChatMessage(role, text) for role, text in self.job.history]
-        if self.job.system_text:
-            messages.insert(0, ChatMessage("system", self.job.system_text))
-        known = {name: value for name, value in self.job.parameters.items() if name in PARAMETERS}
-        if known.get("stop"):
-            known["stop"] = tuple(known["stop"])
-        return ChatRequest(
-            model=target.model_name,
-            messages=tuple(messages),
-            parameters=Parameters(**known),
-            n=len(self.writers),
-            user=self.job.user,
-            continuation=self.job.continues,
-        )
-
     def _take(self, batch: list[Event], call: store.CallResult, began: float) -> None:
         for event in batch:
             match event:
                 case Text(text, choice):
-                    self._write("answer", text, choice, call, began)
+                    self._write(self.says, text, choice, call, began)
                 case Reasoning(text, choice):
                     self._write("reasoning", text, choice, call, began)
                 case Finish(reason, _choice):
@@ -248,8 +281,7 @@ class Run:
         """Where the provider counted nothing though it worked: a guess, marked as one."""
         if call.usage_source != "none" or call.first_token_ms is None:
             return
-        texts = [self.job.system_text, *(text for _role, text in self.job.history)]
-        call.prompt_tokens = tokens_of_messages(texts)
+        call.prompt_tokens = round((call.prompt_estimate or 0) * call.target.factor)
         call.completion_tokens = sum(
             tokens_of(part.text[part.resumed :]) for writer in self.writers for part in writer.parts
         )
@@ -260,12 +292,17 @@ class Run:
         target = self.job.targets[0] if self.job.targets else None
         if target is None or not any(writer.characters for writer in self.writers):
             return
+        try:
+            kept = asking.fitted(self.job, target)
+        except ContextLength:
+            return
         if not self.job.continues:
             # All that is stored is what that call wrote; of a continued reply nobody knows where
             # it began, and the text counts as part of the request.
             for part in (part for writer in self.writers for part in writer.parts):
                 part.resumed = 0
         call = store.CallResult(self.job.call, Call.Kind.FIRST, target, timezone.now())
+        call.prompt_estimate, call.left_out = kept.estimate, kept.left_out
         call.first_token_ms = 0
         self._estimate(call)
         call.first_token_ms = None

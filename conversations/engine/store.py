@@ -54,7 +54,10 @@ APPEND = """
 
 @dataclass(slots=True)
 class CallResult:
-    """What one call to a provider came to; counts are tokens, times milliseconds."""
+    """What one call to a provider came to; counts are tokens, times milliseconds.
+
+    It was sent what we estimate at `prompt_estimate`, without `left_out` older messages.
+    """
 
     id: UUID
     kind: str
@@ -71,6 +74,8 @@ class CallResult:
     usage_source: str = "none"
     dollars: Decimal | None = None
     first_token_ms: int | None = None
+    prompt_estimate: int | None = None
+    left_out: int = 0
 
     @property
     def was_used(self) -> bool:
@@ -120,7 +125,7 @@ class FinalPart:
 
 def answer_of(message: UUID) -> str:
     """The answer's text as it is stored."""
-    parts = Part.objects.filter(message=message, kind=Part.Kind.ANSWER).order_by("index")
+    parts = Part.objects.filter(message=message, kind__in=Part.SAID).order_by("index")
     return "".join(parts.values_list("text", flat=True))
 
 
@@ -217,6 +222,7 @@ def settle(
     held = Completion.objects.held(job.claim)
     stopped = outcome.state == State.STOPPED
     last = next((call for call in reversed(calls) if call.usage_source != "none"), None)
+    sent = last or (calls[-1] if calls else None)
     costs = [_charge_of(call) for call in calls]
     charged = [cost for call, (cost, _source) in zip(calls, costs, strict=True) if call.was_used]
     taken = held.filter(pk=job.completion).update(
@@ -231,6 +237,9 @@ def settle(
         prompt_tokens=last.prompt_tokens if last else None,
         completion_tokens=last.completion_tokens if last else None,
         usage_source=last.usage_source if last else "none",
+        prompt_estimate=sent.prompt_estimate if sent else None,
+        left_out=sent.left_out if sent else 0,
+        window_tokens=sent.target.window if sent else None,
         cost_nanos=None if not charged or None in charged else sum(filter(None, charged)),
         cost_source=costs[-1][1] if costs else "none",
         first_token_ms=next(

@@ -23,6 +23,24 @@ LEASE = timedelta(seconds=20)
 NOW, LEASE_END = Now(), Now() + LEASE
 UNCLAIMED = timedelta(seconds=120)
 
+# A short request says more of what is around the texts than of the texts.
+LEAST_TELLING_ESTIMATE = 200
+REPORTS, REPORTS_UPWARD = 8, 40
+COUNTED_UPWARD = """
+    WITH RECURSIVE path(id, parent_id, completion_id, depth) AS (
+        SELECT id, parent_id, completion_id, 1 FROM conversations_message WHERE id = %s
+        UNION ALL
+        SELECT m.id, m.parent_id, m.completion_id, path.depth + 1
+        FROM conversations_message m JOIN path ON m.id = path.parent_id WHERE path.depth < %s
+    )
+    SELECT call.model_id, call.prompt_tokens, c.prompt_estimate
+    FROM path
+    JOIN conversations_completion c ON c.id = path.completion_id AND c.prompt_estimate >= %s
+    JOIN conversations_call call ON call.completion_id = c.id
+        AND call.usage_source = 'provider' AND call.prompt_tokens = c.prompt_tokens
+    ORDER BY path.depth, call.started_at DESC LIMIT %s
+"""
+
 
 class State(models.TextChoices):
     QUEUED = "queued"
@@ -78,6 +96,17 @@ class CompletionQuerySet(models.QuerySet["Completion"]):
     def renew(self, tokens: list[UUID]) -> int:
         """Prolong the leases of these claims by the database's clock."""
         return self.filter(state=State.RUNNING, claim__in=tokens).update(lease_until=LEASE_END)
+
+    def counted_above(self, leaf_id: UUID) -> list[tuple[UUID | None, int, int]]:
+        """What providers counted on the way up from `leaf_id`: (model, tokens, our estimate).
+
+        The newest reports of the nearest messages, the nearest first.
+        """
+        key = self.model._meta.pk
+        bounds = REPORTS_UPWARD, LEAST_TELLING_ESTIMATE, REPORTS
+        with connection.cursor() as cursor:
+            cursor.execute(COUNTED_UPWARD, [key.get_db_prep_value(leaf_id, connection), *bounds])
+            return [(key.to_python(model), *counts) for model, *counts in cursor.fetchall()]
 
     def expired(self) -> CompletionQuerySet:
         """Running ones whose process no longer renews its lease."""
@@ -165,6 +194,14 @@ class Completion(models.Model):
         self.state, self.claim = State.RUNNING, token
         self.lease_until, self.started_at = LEASE_END, NOW
 
+    @property
+    def room_tokens(self) -> int | None:
+        """What the model could still read after this exchange; None where nobody knows."""
+        window, prompt, written = self.window_tokens, self.prompt_tokens, self.completion_tokens
+        if window is None or prompt is None or written is None:
+            return None
+        return max(0, window - prompt - written)
+
     def facts(self) -> dict[str, str]:
         """What every viewer of the replies may know of it, by short names; no sentences."""
         speed = None
@@ -180,6 +217,9 @@ class Completion(models.Model):
             "cost": None if self.cost_nanos is None else dollars(self.cost_nanos),
             "first": None if self.first_token_ms is None else f"{self.first_token_ms / 1000:.1f}",
             "speed": speed,
+            "left-out": self.left_out or None,
+            "window": self.window_tokens,
+            "room": self.room_tokens,
         }
         return {name: str(fact) for name, fact in facts.items() if fact not in (None, "")}
 

@@ -175,6 +175,17 @@ class Price(models.Model):
             ),
         ]
 
+    @classmethod
+    def from_now(cls, model: LanguageModel, read: int, written: int) -> Price:
+        """Store what counts from now on; databases that tell the time in milliseconds agree."""
+        now = timezone.now()
+        return cls.objects.create(
+            model=model,
+            valid_from=now.replace(microsecond=now.microsecond // 1000 * 1000),
+            input_nanos_per_million=read,
+            output_nanos_per_million=written,
+        )
+
     def __str__(self) -> str:
         read = per_million(self.input_nanos_per_million)
         written = per_million(self.output_nanos_per_million)

@@ -66,6 +66,9 @@ def _details(completion: Completion, calls: list[Call], is_staff: bool) -> dict[
         "first_token_seconds": facts.get("first"),
         "tokens_per_second": facts.get("speed"),
         "finish_reason": completion.finish_reason,
+        "window_tokens": completion.window_tokens,
+        "room_tokens": completion.room_tokens,
+        "left_out": completion.left_out,
     }
     if is_staff and last is not None:
         found["provider_words"] = completion.error_detail
