@@ -23,6 +23,7 @@ class Kind:
     base_url: str
     needs_key: bool
     adapter: str
+    most_at_once: int | None = None
 
 
 KINDS: dict[str, Kind] = {
@@ -34,6 +35,7 @@ KINDS: dict[str, Kind] = {
             "https://api.deepinfra.com/v1/openai",
             True,
             "deepinfra:DeepInfra",
+            most_at_once=200,
         ),
         Kind("aimlapi", "AI/ML API", "https://api.aimlapi.com/v1", True, "aimlapi:AimlApi"),
         Kind(

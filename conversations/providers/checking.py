@@ -26,7 +26,8 @@ from .matrix import (
 
 MOST_TEXT = 1_000
 MOST_SCHEMA_DEPTH = 30
-TOKEN_ID = re.compile(r"\d{1,9}")
+TOKEN_ID = re.compile(r"[0-9]{1,9}")
+MOST_DIGITS = 40
 EXTRA = "extra_body"
 
 
@@ -80,22 +81,36 @@ def _integer(value: Any, taken: Taken) -> Iterator[str]:
     if isinstance(value, bool) or not isinstance(value, int):
         yield f"a whole number is needed{_in(taken)}."
     elif not _within(value, taken):
-        yield f"{value:,} is out of bounds; it has to be {bounds(taken)}."
+        yield f"{_shown(value)} is out of bounds; it has to be {bounds(taken)}."
 
 
 def _number(value: Any, taken: Taken) -> Iterator[str]:
     good = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
-    if not good or not math.isfinite(value):
+    if not good or not finite(value):
         yield f"a number is needed{_in(taken)}."
     elif not _within(value, taken):
-        yield f"{value} is out of bounds; it has to be {bounds(taken)}."
+        yield f"{_shown(value)} is out of bounds; it has to be {bounds(taken)}."
+
+
+def finite(value: float | Decimal) -> bool:
+    """Whether a number is one that JSON has."""
+    if isinstance(value, Decimal):
+        return value.is_finite()
+    return isinstance(value, int) or math.isfinite(value)
+
+
+def _shown(value: float | Decimal) -> str:
+    """A number for people, unless it is longer than anybody reads."""
+    if isinstance(value, int):
+        return f"{value:,}" if abs(value) < 10**MOST_DIGITS else "the number"
+    return str(value) if len(str(value)) <= MOST_DIGITS else "the number"
 
 
 def _in(taken: Taken) -> str:
     return f", {bounds(taken)}" if bounds(taken) else ""
 
 
-def _within(value: int | float | Decimal, taken: Taken) -> bool:
+def _within(value: float | Decimal, taken: Taken) -> bool:
     """Whether a number is in the range; a float counts as the decimal that it is written as."""
     exact = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
     if taken.low is not None and (exact < taken.low or (taken.above and exact == taken.low)):
@@ -174,7 +189,7 @@ def _together(values: Mapping[str, Any]) -> Iterator[Refusal]:
         yield Refusal("response_format", "Form of the answer: a schema needs one of JSON.")
     if "top_logprobs" in given and values.get("logprobs") is not True:
         yield Refusal("top_logprobs", "Alternatives: only with log probabilities.")
-    if "functions" in given and given & {"raw", "lora"}:
+    if "functions" in given and (values.get("raw") or "lora" in given):
         yield Refusal("functions", "Embedded functions: not with a raw prompt or a LoRA adapter.")
 
 

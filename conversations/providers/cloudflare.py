@@ -10,19 +10,22 @@ from urllib.parse import quote
 
 from .base import ChatMessage, ChatRequest, Endpoint, Event, ListedModel, Rest
 from .cloudflare_form import CloudflareDecoder, read_page
+from .errors import BadRequest
 from .http import Reply
-from .matrix import JSON_SCHEMA
-from .messages import plain_messages
+from .matrix import JSON_SCHEMA, column
+from .messages import plain_messages, text_of
 from .openai_compatible import OpenAICompatible, batches
-from .payload import plain, refuse_unfit, set_values, tool_call, write
+from .payload import nested, refuse_unfit, set_values, tool_call, write
 
 RUN = "/run/"
 PAGE = 100
 MOST_PAGES = 30
 # Unless told otherwise it cuts at 256, so it is always told.
 MOST_TOKENS = 4_096
-# Written in another way, or part of the address.
+# Written in another way.
 NOT_PLAIN = {"max_tokens", "response_format", "json_schema", "functions"}
+# The request takes one of these.
+FORMS = {"messages", "prompt"}
 
 
 class Cloudflare(OpenAICompatible):
@@ -57,16 +60,17 @@ class Cloudflare(OpenAICompatible):
 
     async def models(self) -> list[ListedModel]:
         """Return the models of all pages that generate text. Raises a `ProviderError`."""
-        found: list[ListedModel] = []
+        found: dict[str, ListedModel] = {}
         seen = 0
-        for page in range(1, MOST_PAGES + 1):
-            url = f"{self.base_url}/models/search?page={page}&per_page={PAGE}"
-            models, total = read_page(await self._get(url))
-            found += models
-            seen += PAGE
-            if not models or seen >= total:
+        for number in range(1, MOST_PAGES + 1):
+            url = f"{self.base_url}/models/search?page={number}&per_page={PAGE}"
+            page = read_page(await self._get(url))
+            new = {model.id: model for model in page.models if model.id not in found}
+            found |= new
+            seen += page.entries
+            if not page.entries or (not new if page.total is None else seen >= page.total):
                 break
-        return [model for model in found if model.chats]
+        return [model for model in found.values() if model.chats]
 
     async def _run(self, model: str, body: Mapping[str, Any]) -> Reply:
         url = self.base_url + RUN + quote(model, safe="@/:~")
@@ -74,26 +78,46 @@ class Cloudflare(OpenAICompatible):
 
 
 def native_body(request: ChatRequest) -> dict[str, Any]:
-    """The fields of a native request: messages, or one prompt where a template or adapter wants it."""
+    """The fields of a native request: messages, or one prompt where a template or adapter wants it.
+
+    Raises `BadRequest` for tools beside a prompt.
+    """
     parameters = request.parameters
     values = set_values(request)
-    body: dict[str, Any] = dict(parameters.extra_body)
-    if parameters.raw or parameters.lora is not None:
-        body["prompt"] = as_prompt(request)
-    else:
-        body["messages"] = [_message(message) for message in plain_messages(request.messages)]
-        if request.tools:
-            body["tools"] = [_tool(tool) for tool in request.tools]
-        if parameters.functions:
-            body["functions"] = [dict(function) for function in parameters.functions]
+    extra = parameters.extra_body
+    body = {name: value for name, value in extra.items() if name not in FORMS}
+    body |= _prompted(request) if parameters.raw or parameters.lora else _conversation(request)
     body["stream"] = request.stream and not parameters.wants_json
-    body |= {name: plain(value) for name, value in values.items() if name not in NOT_PLAIN}
-    body["max_tokens"] = parameters.max_tokens or MOST_TOKENS
+    body |= {name: value for name, value in values.items() if name not in NOT_PLAIN}
+    body["max_tokens"] = parameters.max_tokens or _usual_most(request)
     if parameters.response_format is not None:
         body["response_format"] = {"type": parameters.response_format}
         if parameters.response_format == JSON_SCHEMA:
-            body["response_format"]["json_schema"] = dict(parameters.json_schema or {})
+            body["response_format"]["json_schema"] = parameters.json_schema
     return body
+
+
+def _usual_most(request: ChatRequest) -> int:
+    """How long an answer may be when nobody says, as far as the model can."""
+    taken = column(Cloudflare.kind, limits=request.limits).get("max_tokens")
+    high = taken.high if taken else None
+    return MOST_TOKENS if high is None else min(MOST_TOKENS, int(high))
+
+
+def _prompted(request: ChatRequest) -> dict[str, Any]:
+    """The form for a raw template or an adapter, which takes neither messages nor tools."""
+    if request.tools:
+        raise BadRequest("a raw prompt, or one for a LoRA adapter, takes no tools")
+    return {"prompt": as_prompt(request)}
+
+
+def _conversation(request: ChatRequest) -> dict[str, Any]:
+    written: dict[str, Any] = {"messages": [_message(m) for m in plain_messages(request.messages)]}
+    if request.tools:
+        written["tools"] = [_tool(tool) for tool in request.tools]
+    if request.parameters.functions:
+        written["functions"] = request.parameters.functions
+    return written
 
 
 def as_prompt(request: ChatRequest) -> str:
@@ -101,18 +125,23 @@ def as_prompt(request: ChatRequest) -> str:
     messages = plain_messages(request.messages)
     if request.parameters.raw:
         return _chatml(messages)
-    if len(messages) == 1:
-        return str(messages[0].content) or " "
+    if len(messages) <= 1:
+        return "".join(text_of(message) for message in messages) or " "
     turns = [f"{message.role.capitalize()}: {message.content}" for message in messages]
-    return "\n\n".join(turns) + ("" if messages[-1].role == "assistant" else "\n\nAssistant:")
+    return "\n\n".join(turns if _goes_on(messages) else [*turns, "Assistant:"])
 
 
 def _chatml(messages: list[ChatMessage]) -> str:
     """The template of Qwen's models, left open where the model goes on."""
     turns = [f"<|im_start|>{message.role}\n{message.content}" for message in messages]
-    if messages[-1].role != "assistant":
+    if not _goes_on(messages):
         turns.append("<|im_start|>assistant\n")
     return "<|im_end|>\n".join(turns)
+
+
+def _goes_on(messages: list[ChatMessage]) -> bool:
+    """Whether the last message is the model's own."""
+    return bool(messages) and messages[-1].role == "assistant"
 
 
 def _message(message: ChatMessage) -> dict[str, Any]:
@@ -129,12 +158,18 @@ def _message(message: ChatMessage) -> dict[str, Any]:
 
 def _tool(tool: Mapping[str, Any]) -> dict[str, Any]:
     """A tool with everything that is required here: what is missing is filled in."""
-    function = dict(tool.get("function", tool))
-    schema = dict(function.get("parameters") or {})
-    properties = {
-        name: {"type": "string", "description": name} | dict(about)
-        for name, about in dict(schema.get("properties") or {}).items()
+    function = dict(nested(tool)["function"])
+    schema = _filled(function.get("parameters"), {"type": "object", "properties": {}})
+    schema["properties"] = {
+        name: _filled(about, {"type": "string", "description": name})
+        for name, about in _filled(schema["properties"], {}).items()
     }
-    function["description"] = function.get("description") or function.get("name", "")
-    function["parameters"] = {"type": "object"} | schema | {"properties": properties}
-    return {"type": "function", "function": function}
+    name = function.get("name", "")
+    function["description"] = function.get("description") or name
+    return {"type": "function", "function": function | {"parameters": schema}}
+
+
+def _filled(given: object, usual: Mapping[str, Any]) -> dict[str, Any]:
+    """What is given, with the usual in the place of what is missing or empty."""
+    known = dict(given) if isinstance(given, Mapping) else {}
+    return known | {name: known.get(name) or value for name, value in usual.items()}

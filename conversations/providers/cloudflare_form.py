@@ -4,9 +4,10 @@ Formats: https://developers.cloudflare.com/workers-ai/models/ (a model's output 
 docs/providers.md, sections 3 and 4. Newer models answer in OpenAI's form within `result`.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -22,7 +23,8 @@ from .usage import count, money
 
 DEFAULT_MOST = 256
 CHAT_TASK = "Text Generation"
-SHOWN_AS_WRITTEN = (str, int, Decimal, type(None))
+# Where a result may hold its answer.
+ANSWERS = ("choices", "response", "tool_calls")
 
 
 class Piece(msgspec.Struct, gc=False):
@@ -34,6 +36,13 @@ class Piece(msgspec.Struct, gc=False):
     errors: Any = None
     error: Any = None
     choices: Any = None
+    success: Any = None
+    finish_reason: Any = None
+
+    def says_more(self) -> bool:
+        """Whether there is anything beside the text."""
+        beside = self.tool_calls or self.usage or self.choices or self.finish_reason
+        return bool(beside or self.errors or self.error or self.success is False)
 
 
 decode_piece = msgspec.json.Decoder(Piece).decode
@@ -57,27 +66,33 @@ class CloudflareDecoder(ReplyDecoder):
     ) -> None:
         super().__init__(headers=headers, status=status, continuation=continuation, secrets=secrets)
         self._most = most
+        self._last: object = None
 
     def absent_reason(self) -> str:
         usage = self.reply.usage.result()
         return "length" if usage and usage.completion_tokens >= self._most else "stop"
 
     def chunk(self, value: dict[str, Any], out: list[Event]) -> None:
-        if value.get("success") is False or is_complaint(value) or "choices" in value:
-            super().chunk(value, out)
-        else:
-            super().chunk(_as_openai(value, "delta"), out)
+        wrong = value.get("success") is False or is_complaint(value)
+        if not wrong or any(value.get(name) for name in ANSWERS):
+            super().chunk(self._once(_as_openai(value, "delta")), out)
+        if wrong:
+            self._complain(value)
+
+    def _once(self, value: dict[str, Any]) -> dict[str, Any]:
+        """A chunk, of which the last may come twice: again it brings no text."""
+        last, self._last = self._last, value["choices"]
+        ended = self.reply.finished and value["choices"] == last
+        return value | {"choices": []} if ended else value
 
     def message(self, value: dict[str, Any], out: list[Event]) -> None:
-        result = value.get("result", value if "response" in value else None)
+        result = value.get("result", value)
         if value.get("success") is False or is_complaint(value):
             self._complain(value)
-        elif isinstance(result, dict) and "choices" in result:
-            super().message(result, out)
-        elif isinstance(result, dict) and ("response" in result or "tool_calls" in result):
-            super().message(_as_openai(result, "message"), out)
         elif isinstance(result, str):
             super().message(_as_openai({"response": result}, "message"), out)
+        elif isinstance(result, dict) and any(name in result for name in ANSWERS):
+            super().message(_as_openai(result, "message"), out)
         else:
             super().message(value, out)
 
@@ -89,7 +104,7 @@ class CloudflareDecoder(ReplyDecoder):
             piece = decode_piece(payload)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return super()._quick(payload)
-        if piece.tool_calls or piece.usage or piece.errors or piece.error or piece.choices:
+        if piece.says_more():
             return False
         state, text = choice.text, piece.response
         if text and (state.careful or state.kind is not Text or text in END_MARKS):
@@ -102,50 +117,67 @@ class CloudflareDecoder(ReplyDecoder):
 def _as_openai(native: dict[str, Any], name: str) -> dict[str, Any]:
     """A native result as a chunk (`delta`) or a whole reply (`message`) with one choice.
 
-    In JSON mode `response` is the decoded answer, of which the text is its compact JSON.
+    In JSON mode `response` is the decoded answer, of which the text is its compact JSON. What has
+    OpenAI's form already stays as it is.
     """
-    response = native.get("response")
-    content = response if isinstance(response, SHOWN_AS_WRITTEN) else compact(response)
-    if isinstance(response, bool):
-        content = compact(response)
+    if native.get("choices") or ("choices" in native and "response" not in native):
+        return native
+    content = native.get("response")
+    if isinstance(content, bool | dict | list):
+        content = compact(content)
     message = {"content": content, "tool_calls": native.get("tool_calls")}
-    return {"choices": [{"index": 0, name: message}], "usage": native.get("usage")}
+    choice = {"index": 0, name: message, "finish_reason": native.get("finish_reason")}
+    return {"id": native.get("id"), "choices": [choice], "usage": native.get("usage")}
 
 
-def read_page(body: bytes) -> tuple[list[ListedModel], int]:
-    """A page of `GET …/ai/models/search`: its models, and how many there are in all.
+class Page(NamedTuple):
+    """A page of models. `entries` counts also what is unreadable; `total` is over all pages.
 
-    Raises `Protocol` when it is none.
+    A `total` of None is unknown, and there may be more.
     """
+
+    models: list[ListedModel]
+    entries: int
+    total: int | None
+
+
+def read_page(body: bytes) -> Page:
+    """A page of `GET …/ai/models/search`. Raises `Protocol` when it is none."""
     value = parse(body)
     entries = value.get("result") if isinstance(value, dict) else None
     if not isinstance(entries, list):
         raise Protocol("the list of models could not be read")
     info = value.get("result_info")
-    total = count(info.get("total_count")) if isinstance(info, dict) else None
-    models = [_model(e) for e in entries if isinstance(e, dict) and isinstance(e.get("name"), str)]
-    return models, len(entries) if total is None else total
+    total = count(info.get("total_count")) if isinstance(info, dict) else len(entries)
+    named = [e for e in entries if isinstance(e, dict) and isinstance(e.get("name"), str)]
+    return Page([_model(entry) for entry in named if entry["name"]], len(entries), total)
 
 
 def _model(entry: dict[str, Any]) -> ListedModel:
     listed = entry.get("properties")
     properties = {
-        one.get("property_id"): one.get("value")
+        str(one.get("property_id")): one.get("value")
         for one in (listed if isinstance(listed, list) else [])
         if isinstance(one, dict)
     }
     task = entry.get("task")
     prices = properties.get("price")
-    window = properties.get("context_window")
     lora = properties.get("lora")
     return ListedModel(
         id=entry["name"],
-        context=count(int(window) if isinstance(window, str) and window.isdigit() else window),
+        context=_window(properties.get("context_window")),
         price_in=_price(prices, "input tokens"),
         price_out=_price(prices, "output tokens"),
         lora=None if lora is None else str(lora).lower() == "true",
         chats=not isinstance(task, dict) or task.get("name") in (None, CHAT_TASK),
     )
+
+
+def _window(value: object) -> int | None:
+    """Tokens, from a number or its digits; 0 is unknown."""
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,12}", value):
+        value = int(value)
+    return count(value) or None
 
 
 def _price(prices: object, unit: str) -> Decimal | None:

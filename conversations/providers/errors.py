@@ -20,6 +20,7 @@ ProviderError
     ├── ServerFailure  server
     ├── Truncated      stream_truncated  the stream broke off
     ├── EmptyReply     empty_reply       complete, with nothing in it
+    ├── Resting        resting           our own breaker: it failed several times in a row
     └── ConnectionLost connection        the network
 
 `sentence` is for people. `detail` holds the provider's own words for administrators: one line,
@@ -177,6 +178,17 @@ class Truncated(Transient):
 class EmptyReply(Transient):
     code = "empty_reply"
     sentence = "The model gave an empty reply."
+
+
+class Resting(Transient):
+    """Our own breaker: it failed several times in a row and is left alone for some seconds."""
+
+    code = "resting"
+    sentence = "This model failed several times in a row and is left alone for a moment."
+    retryable = False
+
+    def __init__(self, detail: str, seconds: float) -> None:
+        super().__init__(detail, retry_after_seconds=max(0.0, seconds))
 
 
 class ConnectionLost(Transient):

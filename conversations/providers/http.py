@@ -268,7 +268,7 @@ def _client(endpoint: Endpoint) -> httpx.AsyncClient:
     connect = endpoint.deadlines.connect
     return httpx.AsyncClient(
         transport=AiohttpTransport(
-            verify=_tls(), client=lambda: _session(endpoint.allow_private), trust_env=False
+            verify=tls(), client=lambda: _session(endpoint.allow_private), trust_env=False
         ),
         timeout=httpx.Timeout(None, connect=connect, pool=connect),
         headers={"accept-encoding": "identity", "user-agent": "Parley"},
@@ -279,7 +279,7 @@ def _client(endpoint: Endpoint) -> httpx.AsyncClient:
 
 def _session(allow_private: bool) -> aiohttp.ClientSession:
     connector = aiohttp.TCPConnector(
-        limit=0, ssl=_tls(), resolver=CheckedResolver(allow_private), keepalive_timeout=30
+        limit=0, ssl=tls(), resolver=CheckedResolver(allow_private), keepalive_timeout=30
     )
     return aiohttp.ClientSession(
         connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
@@ -287,7 +287,7 @@ def _session(allow_private: bool) -> aiohttp.ClientSession:
 
 
 @functools.cache
-def _tls() -> ssl.SSLContext:
+def tls() -> ssl.SSLContext:
     """One context for all providers; `SSL_CERT_FILE` names a private authority's certificates."""
     context: Any = httpx.create_ssl_context()
     assert isinstance(context, ssl.SSLContext)

@@ -15,8 +15,8 @@ from .loose_json import parse
 from .usage import count, money
 
 MILLION = Decimal(1_000_000)
-# AI/ML API tells what a model is for; others list chat models without saying so.
-CHAT_TYPES = ("openai/chat-completions", "chat-completion")
+# AI/ML API tells what a model is for, as some others do; most list chat models without a word.
+CHAT_TYPES = ("openai/chat-completions", "chat-completion", "chat", "language", "llm", "model")
 CONTEXT_NAMES = ("context_length", "contextLength", "max_model_len", "max_context_length", "n_ctx")
 
 

@@ -42,8 +42,17 @@ def compact(value: Any) -> str:
     """A decoded value as JSON without blanks, its numbers exact."""
     try:
         return _ENCODER.encode(value).decode()
-    except UnicodeEncodeError:  # halves of characters: whoever stores the text replaces them
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=float)
+    except UnicodeEncodeError:
+        return _ENCODER.encode(_whole(value)).decode()
+
+
+def _whole(value: Any) -> Any:
+    """The value with U+FFFD for halves of characters, which UTF-8 hasn't."""
+    if isinstance(value, str):
+        return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    if isinstance(value, dict):
+        return {_whole(name): _whole(inner) for name, inner in value.items()}
+    return [_whole(inner) for inner in value] if isinstance(value, list) else value
 
 
 def parse(data: bytes) -> Any:

@@ -93,6 +93,7 @@ FIELDS: dict[str, Field] = {
 MOST_CHOICES = 4
 JSON_OBJECT, JSON_SCHEMA = "json_object", "json_schema"
 EFFORTS = ("minimal", "low", "medium", "high")
+# A schema is a matter of ours as well: where the provider doesn't take it, answers are checked here.
 CHAT = {
     "json_schema": Taken(),
     "n": Taken(1, MOST_CHOICES, 1),
@@ -127,9 +128,9 @@ MATRIX: dict[str, dict[str, Taken]] = {
         "max_tokens": Taken(1),
         "temperature": Taken(0, 2),
         "top_p": Taken(Decimal("0.01"), 1),
-        "top_k": Taken(0),
+        "top_k": Taken(),
         "min_p": Taken(Decimal("0.001"), Decimal("0.999")),
-        "repetition_penalty": Taken(0),
+        "repetition_penalty": Taken(),
         "frequency_penalty": Taken(-2, 2),
         "presence_penalty": Taken(-2, 2),
         "seed": Taken(1),
@@ -195,6 +196,11 @@ def column(
 
 
 def _limited(taken: Taken, limit: Mapping[str, Any]) -> Taken:
-    low, high = limit.get("low", taken.low), limit.get("high", taken.high)
+    low, high = _exact(limit.get("low", taken.low)), _exact(limit.get("high", taken.high))
     above = taken.above and low == taken.low
     return Taken(low, high, taken.default, above, taken.most, taken.choices)
+
+
+def _exact(bound: float | Bound) -> Bound:
+    """A bound as it is written: 0.1 is a tenth, and not the binary number beside it."""
+    return Decimal(repr(bound)) if isinstance(bound, float) else bound

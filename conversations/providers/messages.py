@@ -11,6 +11,8 @@ from .base import ChatMessage
 
 SYSTEM_ROLES = ("system", "developer")
 GO_ON = "Go on exactly where your last message breaks off. Repeat nothing of it."
+USE_RESULTS = "Go on with what the tools have brought."
+ASKED = {"assistant": GO_ON, "tool": USE_RESULTS}
 
 
 def text_of(message: ChatMessage) -> str:
@@ -36,6 +38,5 @@ def plain_messages(messages: Iterable[ChatMessage]) -> list[ChatMessage]:
 
 def ending_with_a_person(messages: list[ChatMessage]) -> list[ChatMessage]:
     """The conversation with somebody to answer at its end: a reply that is to go on is asked to."""
-    if messages and messages[-1].role == "assistant":
-        return [*messages, ChatMessage("user", GO_ON)]
-    return messages
+    asked = ASKED.get(messages[-1].role) if messages else None
+    return [*messages, ChatMessage("user", asked)] if asked else messages

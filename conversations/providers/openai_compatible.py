@@ -5,13 +5,16 @@ Formats: https://platform.openai.com/docs/api-reference/chat and `/models`.
 
 import contextlib
 from collections.abc import AsyncGenerator, Mapping
+from typing import Any
 
 from . import errors
 from .base import ChatRequest, Endpoint, Event, ListedModel, Rest
 from .classify import classify
+from .complaint import is_complaint
 from .decoder import ReplyDecoder
 from .http import MAX_ERROR_BYTES, Client, Reply
 from .listing import read_models
+from .loose_json import parse
 from .payload import chat_body, refuse_unfit, write
 
 CHAT = "/chat/completions"
@@ -83,7 +86,11 @@ class OpenAICompatible:
         try:
             if not 200 <= reply.status < 300:
                 raise await self._error(reply)
-            return await reply.read()
+            body = await reply.read()
+            said = parse(body)
+            if isinstance(said, dict) and (is_complaint(said) or said.get("success") is False):
+                raise self.explained(classify(reply.status, reply.headers, said, self._secrets()))
+            return body
         finally:
             await reply.aclose()
 
@@ -100,31 +107,27 @@ class OpenAICompatible:
     async def _ask(self, request: ChatRequest) -> Reply:
         """Send the request; a 2xx answer comes back, anything else is raised."""
         while True:
-            body = chat_body(
-                request,
-                self.kind,
-                include_usage=self._include_usage,
-                limit_name=self._limit_name(request.model),
-            )
+            body = self._body(request)
             try:
                 return await self._accepted(self.base_url + CHAT, write(body))
             except errors.BadRequest as error:
-                if not self._learn(body, error):
+                self._learn(body, error.detail)
+                if self._body(request) == body:
                     raise
 
-    def _learn(self, body: Mapping[str, object], error: errors.BadRequest) -> bool:
-        """Note what the server does not know; True when asking again in its way is worthwhile."""
-        if "stream_options" in body and "stream_options" in error.detail:
-            self._include_usage = False
-            return True
-        if "max_tokens" in body and "max_completion_tokens" in error.detail:
-            self._limit_names[str(body["model"])] = "max_completion_tokens"
-            return True
-        return False
-
-    def _limit_name(self, model: str) -> str:
+    def _body(self, request: ChatRequest) -> dict[str, Any]:
+        """The request's fields, as far as this server is known to take them."""
+        limit_name = self._limit_names.get(request.model, "max_tokens")
         fixed = self._endpoint.options.get("max_tokens_name")
-        return fixed or self._limit_names.get(model, "max_tokens")
+        usage = self._include_usage
+        return chat_body(request, self.kind, include_usage=usage, limit_name=fixed or limit_name)
+
+    def _learn(self, body: Mapping[str, Any], said: str) -> None:
+        """Note what the server does not know, as it says."""
+        if "stream_options" in body and "stream_options" in said:
+            self._include_usage = False
+        if "max_tokens" in body and "max_completion_tokens" in said:
+            self._limit_names[body["model"]] = "max_completion_tokens"
 
     async def _error(self, reply: Reply) -> errors.ProviderError:
         """The error that an answer means, even if its body is lost on the way."""

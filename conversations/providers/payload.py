@@ -5,17 +5,19 @@ Format: https://platform.openai.com/docs/api-reference/chat/create, and docs/pro
 
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 
 from .base import ChatMessage, ChatRequest, Parameters, ToolCall
-from .checking import check
+from .checking import check, finite
 from .errors import BadRequest
 from .matrix import FIELDS, JSON_SCHEMA, TELLS_USAGE, TELLS_USER, column
 
+WITH_TOOLS = ("tool_choice", "parallel_tool_calls")
 # Written in another way, or by the request itself.
-NOT_PLAIN = {"max_tokens", "n", "response_format", "json_schema", "json_strict", "tool_choice"}
+NOT_PLAIN = {"max_tokens", "n", "response_format", "json_schema", "json_strict", *WITH_TOOLS}
 PLAIN = tuple(name for name in FIELDS if name not in NOT_PLAIN)
 NAME = re.compile(r"[^A-Za-z0-9_-]+")
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
@@ -24,7 +26,7 @@ _ENCODER = msgspec.json.Encoder(decimal_format="number")
 def write(body: dict[str, Any]) -> bytes:
     """Return the body as JSON; decimals stay exact. Raises `BadRequest`."""
     try:
-        return _ENCODER.encode(body)
+        return _ENCODER.encode(plain(body))
     except (TypeError, ValueError, OverflowError, RecursionError) as trouble:
         raise BadRequest(f"the request cannot be written as JSON: {trouble}") from trouble
 
@@ -53,7 +55,7 @@ def chat_body(
     body["messages"] = [chat_message(message) for message in request.messages]
     body["stream"] = request.stream
     values = set_values(request)
-    body |= {name: plain(values[name]) for name in PLAIN if name in values}
+    body |= {name: values[name] for name in PLAIN if name in values}
     if parameters.max_tokens is not None:
         body[limit_name] = parameters.max_tokens
     if parameters.response_format is not None:
@@ -63,9 +65,8 @@ def chat_body(
     if request.user and kind in TELLS_USER:
         body["user"] = request.user
     if request.tools:
-        body["tools"] = [dict(tool) for tool in request.tools]
-        if parameters.tool_choice is not None:
-            body["tool_choice"] = parameters.tool_choice
+        body["tools"] = [nested(tool) for tool in request.tools]
+        body |= {name: values[name] for name in WITH_TOOLS if name in values}
     if request.stream and include_usage and kind in TELLS_USAGE:
         body["stream_options"] = {"include_usage": True}
     return body
@@ -89,9 +90,7 @@ def schema_name(schema: Mapping[str, Any]) -> str:
 
 def chat_message(message: ChatMessage) -> dict[str, Any]:
     """One message as the wire has it; an assistant's tool calls go beside its content."""
-    content = message.content
-    parts = content if isinstance(content, str) else [dict(part) for part in content]
-    written: dict[str, Any] = {"role": message.role, "content": parts}
+    written: dict[str, Any] = {"role": message.role, "content": message.content}
     if message.name:
         written["name"] = message.name
     if message.tool_calls:
@@ -107,8 +106,20 @@ def tool_call(call: ToolCall) -> dict[str, Any]:
     return {"id": call.id, "type": "function", "function": function}
 
 
+def nested(tool: Mapping[str, Any]) -> dict[str, Any]:
+    """A tool in the nested form, which is right everywhere, from either form."""
+    if isinstance(tool.get("function"), Mapping):
+        return {"type": "function"} | dict(tool)
+    function = {name: value for name, value in tool.items() if name != "type"}
+    return {"type": "function", "function": function}
+
+
 def plain(value: Any) -> Any:
-    """A frozen value as JSON takes it."""
+    """A value as JSON takes it, frozen as it may be. Raises `ValueError` for what JSON hasn't."""
     if isinstance(value, Mapping):
-        return dict(value)
-    return list(value) if isinstance(value, tuple) else value
+        return {name: plain(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(inner) for inner in value]
+    if isinstance(value, float | Decimal) and not finite(value):
+        raise ValueError(f"{value} is no number")
+    return Decimal(value) if isinstance(value, Decimal) else value

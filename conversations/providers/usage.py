@@ -13,6 +13,8 @@ from .base import Usage
 
 MAX_TOKENS = 2**53
 MAX_COST = Decimal(1_000_000)
+# Nothing costs less than this but what is free; written out, 1e-999999999 would fill the memory.
+MIN_COST = Decimal("1e-40")
 
 
 class UsageReader:
@@ -101,4 +103,4 @@ def money(value: object) -> Decimal | None:
         value = Decimal(value)
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         return None
-    return Decimal(value) if 0 <= value < MAX_COST else None
+    return Decimal(value) if value == 0 or MIN_COST <= value < MAX_COST else None
