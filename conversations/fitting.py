@@ -43,7 +43,7 @@ def check_turn(turn: History, chosen: PresetModel, above: UUID | None) -> None:
     Most turns are short, or their model's window is unknown: they cost no query.
     """
     model, version = chosen.model, chosen.version
-    texts = [version.system_text, *(text for _role, text in turn)]
+    texts = [version.instructions, *(text for _role, text in turn)]
     if surely_fits(texts, room_of(model.context_tokens, version.parameters)):
         return
     counted = Completion.objects.counted_above(above) if above else []
@@ -77,4 +77,4 @@ def _fits(turn: History, version: PresetVersion, model: LanguageModel, counted: 
 
 def _fit(turn: History, version: PresetVersion, model: LanguageModel, counted: Counted) -> None:
     factor = factor_of(counted, model.pk)
-    fit(version.system_text, turn, room_of(model.context_tokens, version.parameters, factor))
+    fit(version.instructions, turn, room_of(model.context_tokens, version.parameters, factor))

@@ -25,7 +25,8 @@ from conversations.engine.writer import Pace
 from conversations.live import Hub
 from conversations.providers import adapter_for
 from conversations.providers.base import Adapter, Deadlines, Endpoint
-from conversations.rendering import RENDERER_VERSION, render
+from conversations.rendering import RENDERER_VERSION, render_part
+from conversations.tools import built_in_toolbox
 
 if TYPE_CHECKING:
     from conversations.models import Provider, State
@@ -82,7 +83,12 @@ class Process:
         self.bus = Bus()
         self.adapters = Adapters()
         surroundings = Surroundings(
-            self.bus, Pace(self.loop), self.adapters, render, RENDERER_VERSION
+            self.bus,
+            Pace(self.loop),
+            self.adapters,
+            render_part,
+            RENDERER_VERSION,
+            built_in_toolbox(),
         )
         self.engine = Engine(surroundings, self._after) if runs else None
         self.hub = Hub(self.bus, StoredReader(self.engine)) if serves else None

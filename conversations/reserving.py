@@ -47,7 +47,7 @@ def _bound(completion: Completion, model: LanguageModel, path_to: UUID) -> int |
     if price is None:
         return None
     ids = Message.objects.path_to(path_to)
-    text_bytes = len(completion.preset_version.system_text.encode())
+    text_bytes = len(completion.preset_version.instructions.encode())
     for start in range(0, len(ids), IDS_AT_ONCE):
         parts = Part.objects.filter(message__in=ids[start : start + IDS_AT_ONCE])
         text_bytes += parts.aggregate(total=Sum(ByteLength(F("text"))))["total"] or 0

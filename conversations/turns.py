@@ -7,7 +7,7 @@ affair. The same client id of the same person returns the first result and chang
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Any
 from uuid import UUID
@@ -95,7 +95,7 @@ def start(
     text = checked_text(text)
     request = Request(author, client_id, chosen_preset(author, preset), claim)
     conversation = Conversation.objects.create(
-        owner=author, title=first_words(text), last_sequence=2
+        owner=author, title=first_words(text), last_sequence=1 + request.choices
     )
     return _add_turn(conversation, 1, None, text, request)
 
@@ -117,9 +117,9 @@ def send(
     Raises `Conflict` when the parent has been answered by now, unless `branch` means a sibling.
     """
     text = checked_text(text)
-    conversation, sequence = _locked(author, conversation_id, messages=2)
-    parent = _parent(conversation, parent_id, branch)
     request = Request(author, client_id, chosen_preset(author, preset), claim)
+    conversation, sequence = _locked(author, conversation_id, messages=1 + request.choices)
+    parent = _parent(conversation, parent_id, branch)
     turn = _add_turn(conversation, sequence, parent, text, request)
     turn.branches = branch
     return turn
@@ -140,8 +140,8 @@ def edit(
     old = _writable(author, message_id)
     if old.role != Message.Role.USER or old.author_id != author.pk:
         raise Invalid(_("Only your own messages can be edited."))
-    conversation, sequence = _locked(author, old.conversation_id, messages=2)
     request = Request(author, client_id, chosen_preset(author, preset), claim)
+    conversation, sequence = _locked(author, old.conversation_id, messages=1 + request.choices)
     turn = _add_turn(conversation, sequence, old.parent, text, request)
     turn.branches = True
     return turn
@@ -154,15 +154,22 @@ def retry(
     client_id: str,
     message_id: UUID,
     preset: str = "",
+    repair: bool = False,
     claim: UUID | None = None,
 ) -> Turn:
-    """Ask for another reply beside this one, by the same preset or another."""
+    """Ask for another reply beside this one, by the same preset or another.
+
+    `repair`: of a JSON answer that doesn't fit, which the model is told; once only.
+    """
     old = _writable(author, message_id)
+    if repair:
+        _check_repairable(old)
     asked = old if old.role == Message.Role.USER else old.parent
     assert asked is not None
-    conversation, sequence = _locked(author, old.conversation_id, messages=1)
     request = Request(author, client_id, _preset_again(author, preset, old.completion), claim)
+    conversation, sequence = _locked(author, old.conversation_id, messages=request.choices)
     check_stored_turn([asked], request.chosen)
+    request = replace(request, repairs=old.pk if repair else None)
     turn = _ask(conversation, sequence, asked, request)
     turn.message = asked
     return turn
@@ -289,7 +296,10 @@ def _locked(author: User, conversation_id: UUID, *, messages: int) -> tuple[Conv
 
 def _parent(conversation: Conversation, parent_id: UUID | None, branch: bool) -> Message | None:
     if parent_id is None:
-        return Message.objects.newest(conversation.pk)
+        newest = Message.objects.newest(conversation.pk)
+        if newest is None or not newest.choice or newest.completion is None:
+            return newest
+        parent_id = newest.completion.lead_id
     parent = Message.objects.one_of(conversation.pk, parent_id)
     if parent is None:
         raise NotFound
@@ -309,6 +319,20 @@ class Request:
     client_id: str
     chosen: PresetModel
     claim: UUID | None = None
+    repairs: UUID | None = None
+
+    @property
+    def choices(self) -> int:
+        """How many replies the preset asks for at once."""
+        return 1 if self.repairs else int(self.chosen.version.parameters.get("n") or 1)
+
+
+def _check_repairable(reply: Message) -> None:
+    """Only an answer whose problem is known, and not one that is a repair already."""
+    before = reply.completion
+    judged = reply.parts.filter(kind=Part.Kind.JSON).exclude(problem=None).exclude(problem="")
+    if before is None or before.parameters.get("repairs") or not judged.exists():
+        raise Invalid(_("There is nothing to repair in this reply."))
 
 
 def _add_turn(
@@ -338,25 +362,29 @@ def _ask(
     part: Part | None = None,
     before: Completion | None = None,
 ) -> Turn:
-    """A completion and its empty reply after `asked` (stored with it when new)."""
+    """A completion and its empty replies after `asked` (stored with it when new)."""
     waits_for = before if before is not None and before.is_open else None
     lead_id = new_id()
     completion = _completion(conversation, lead_id, request, waits_for=waits_for)
-    reply = Message(
-        pk=lead_id,
-        conversation=conversation,
-        parent=asked,
-        role=Message.Role.ASSISTANT,
-        sequence=sequence,
-        completion=completion,
-    )
+    replies = [
+        Message(
+            pk=new_id() if choice else lead_id,
+            conversation=conversation,
+            parent=asked,
+            role=Message.Role.ASSISTANT,
+            sequence=sequence + choice,
+            completion=completion,
+            choice=choice,
+        )
+        for choice in range(request.choices)
+    ]
     if part is None:
-        insert(reply)
+        insert(*replies)
     else:
-        insert(asked, reply)
+        insert(asked, *replies)
         insert(part)
     reservation = reserve(completion, request.chosen.model, path_to=asked.pk)
-    return Turn(conversation, completion, None, [reply], reservation=reservation)
+    return Turn(conversation, completion, None, replies, reservation=reservation)
 
 
 def _completion(
@@ -369,13 +397,18 @@ def _completion(
 ) -> Completion:
     """Queued; or running at once, claimed by the process that asks."""
     version = request.chosen.version
+    parameters = version.parameters
+    if continues is not None:  # one reply goes on, whatever was written beside it
+        parameters = {name: value for name, value in parameters.items() if name != "n"}
+    if request.repairs is not None:
+        parameters = parameters | {"repairs": str(request.repairs), "n": 1}
     completion = Completion(
         conversation=conversation,
         lead_id=lead_id,
         asked_by=request.author,
         client_id=request.client_id,
         preset_version=version,
-        parameters=version.parameters,
+        parameters=parameters,
         continues=continues,
         waits_for=waits_for,
     )

@@ -1,6 +1,6 @@
 // What can be done with a message: copy, edit, try again, continue, look at another version, read details.
 
-import { address, articleOf, articles, byId, conversationId, copyOf, deeds, newId, word } from "./dom.js";
+import { address, articleOf, articles, byId, conversationId, copyOf, deeds, lastOnes, newId, word } from "./dom.js";
 import { copyText } from "./code.js";
 import { go, post, readJson } from "./net.js";
 import { followEnd, keepPlace } from "./scroll.js";
@@ -61,6 +61,11 @@ deeds["try-again"] = (button) => {
 
 deeds.retry = (item) => retried?.isConnected && retry(retried, item.dataset.value);
 
+deeds.repair = (button) => {
+  const article = articleOf(button);
+  return once(article, () => branchOff(article, "retry", { repair: "1" }));
+};
+
 deeds.continue = (button) => {
   const article = articleOf(button);
   return once(article, async () => {
@@ -71,6 +76,14 @@ deeds.continue = (button) => {
     takeAnew(answer.body);
     return "";
   });
+};
+
+/** Of replies side by side, the next message follows this one. */
+deeds.choose = (button) => {
+  for (const article of lastOnes()) delete article.dataset.chosen;
+  articleOf(button).dataset.chosen = "";
+  for (const other of document.querySelectorAll(".choose")) other.setAttribute("aria-pressed", other === button);
+  byId("text")?.focus();
 };
 
 deeds.branch = (button) => {

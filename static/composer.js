@@ -1,6 +1,6 @@
 // The composer: grows, sends once, keeps the text until it is stored, says what went wrong.
 
-import { address, articles, byId, conversationId, copyOf, deeds, newId, openReplies, word } from "./dom.js";
+import { address, byId, conversationId, copyOf, deeds, followed, newId, openReplies, word } from "./dom.js";
 import { draft, dropDraft, keepDraft, saveDraft } from "./draft.js";
 import { editLastOwn } from "./actions.js";
 import { go, post, sentence } from "./net.js";
@@ -124,7 +124,7 @@ document.addEventListener("htmx:configRequest", ({ detail }) => {
   const same = sent && sent.text === values.text && sent.preset === values.preset;
   sent = { ...values, id: same ? sent.id : newId() };
   detail.parameters.client_id = sent.id;
-  const parent = [...articles()].at(-1)?.dataset.id;
+  const parent = followed()?.dataset.id;
   if (parent && how !== "after") detail.parameters.parent = parent;
   if (how === "branch") detail.parameters.branch = "1";
   keep();

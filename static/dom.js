@@ -63,6 +63,16 @@ export const store = {
 /** All messages shown, in order. */
 export const articles = () => document.querySelectorAll("#messages > .message");
 
+/** The replies at the end that one request asked for, side by side; otherwise the last message. */
+export function lastOnes() {
+  const all = [...articles()];
+  const { parent, choices } = all.at(-1)?.dataset ?? {};
+  return choices ? all.filter(({ dataset }) => dataset.parent === parent && dataset.choices) : all.slice(-1);
+}
+
+/** What the next message follows: the reply that was chosen, or else the first. */
+export const followed = () => lastOnes().find(({ dataset }) => dataset.chosen !== undefined) ?? lastOnes()[0];
+
 export const isOpen = (article) => ["queued", "running"].includes(article.dataset.state);
 
 export const openReplies = () => [

@@ -1,11 +1,11 @@
 // Dresses messages: head, notices, actions and figures, from the article's data and the page's words.
 // Loaded, posted and live articles are all dressed here, so that shared bytes need no words.
 
-import { articleOf, articles, byId, changed, copyOf, isOpen, word } from "./dom.js";
+import { articleOf, articles, byId, changed, copyOf, followed, isOpen, lastOnes, word } from "./dom.js";
 import { addCodeTools } from "./code.js";
 import { say, speak } from "./tell.js";
 
-const FACTS = ["state", "run", "place", "error", "finish", "stoppedBy", "tokens", "cost", "first", "speed", "thought", "leftOut", "window", "room"];
+const FACTS = ["state", "run", "place", "error", "finish", "stoppedBy", "tokens", "cost", "first", "speed", "thought", "leftOut", "window", "room", "json", "jsonProblem", "jsonPath"];
 const GROWS = '.part[data-length]:not([data-length="end"])';
 const begun = new WeakMap();
 
@@ -20,7 +20,19 @@ export function dress(article) {
   dressHead(article);
   dressFoot(article);
   dressThoughts(article);
-  if (!isOpen(article)) article.querySelectorAll("figure.code").forEach(addCodeTools);
+  dressCalls(article);
+  if (!isOpen(article)) dressFigures(article);
+}
+
+/** What only a finished answer has: tools beside code, two forms of JSON. */
+function dressFigures(article) {
+  article.querySelectorAll("figure.code").forEach(addCodeTools);
+  if (article.querySelector("figure[data-json]")) import("./json.js").then(({ dressJson }) => dressJson(article));
+}
+
+/** Few conversations have calls of tools, or JSON: what dresses them is loaded when it is needed. */
+function dressCalls(article) {
+  if (article.querySelector(".part--tool_call")) import("./tools.js").then(({ dressCalls: put }) => put(article));
 }
 
 export const dressAll = () => articles().forEach(dress);
@@ -76,6 +88,7 @@ function bar(article) {
     if (!allowed.has(button.dataset.act)) button.remove();
   }
   element.querySelectorAll('[data-act="retry"]').forEach(offerPresets);
+  element.querySelector('[data-act="choose"]')?.setAttribute("aria-pressed", followed() === article);
   dressBranches(article, element.querySelector(".branches"));
   const figures = element.querySelector(".figures");
   figures.textContent = figuresOf(article.dataset);
@@ -85,9 +98,12 @@ function bar(article) {
 
 function allowedOn(article) {
   if (article.dataset.role === "user") return new Set(isMe(article.dataset.authorId) ? ["edit", "copy"] : ["copy"]);
-  if (isOpen(article)) return new Set();
-  return new Set(["retry", "details", ...(hasText(article) ? ["copy"] : [])]);
+  const choice = isBesideOthers(article) ? ["choose"] : [];
+  if (isOpen(article)) return new Set(choice);
+  return new Set(["retry", "details", ...choice, ...(hasText(article) ? ["copy"] : [])]);
 }
+
+const isBesideOthers = (article) => Boolean(article.dataset.choices) && lastOnes().length > 1 && lastOnes().includes(article);
 
 function offerPresets(button) {
   if (!byId("retry-menu")) return;
@@ -104,8 +120,9 @@ function dressBranches(article, element) {
   element.querySelector('[data-to="next"]').disabled = !next;
 }
 
-function figuresOf({ tokens, first, speed, cost }) {
+function figuresOf({ tokens, first, speed, cost, json }) {
   return [
+    json === "valid" && word("json-valid"),
     tokens && word("tokens", { number: tokens }),
     first && word("first", { number: first }),
     speed && word("speed", { number: speed }),
@@ -124,14 +141,17 @@ function notices(article) {
     notice.classList.add("notice--failed");
     notice.prepend(copyOf("t-failed-icon"));
   }
+  const repair = notice.querySelector('[data-act="repair"]');
+  if (!isMisfit(article.dataset) || article.dataset.repairs) repair.remove();
   const retry = notice.querySelector('[data-act="retry"]');
   if (failed || !hasText(article)) offerPresets(retry);
   else retry.remove();
-  if (!hasText(article) || finish === "content_filter") notice.querySelector('[data-act="continue"]').remove();
+  if (!hasText(article) || finish === "content_filter" || isMisfit(article.dataset)) notice.querySelector('[data-act="continue"]').remove();
   return [notice];
 }
 
-function noticeFor({ state, finish, error, stoppedBy }) {
+function noticeFor(dataset) {
+  const { state, finish, error, stoppedBy } = dataset;
   if (state === "failed") return word(`error-${error}`) || word("failed");
   // Not every interruption is a restart: where the cause is known, it is told.
   if (state === "interrupted") return word(`error-${error}`) || word("interrupted");
@@ -139,8 +159,14 @@ function noticeFor({ state, finish, error, stoppedBy }) {
     if (!stoppedBy) return word("stopped");
     return isMine(stoppedBy) ? word("stopped-by-you") : word("stopped-by", { name: stoppedBy });
   }
-  return ["length", "content_filter"].includes(finish) ? word(finish) : "";
+  if (["length", "content_filter"].includes(finish)) return word(finish);
+  return isMisfit(dataset) ? word(dataset.jsonPath ? "json-misfit-at" : "json-misfit", misfit(dataset)) : "";
 }
+
+/** A JSON answer that was found not to fit what was asked for. */
+const isMisfit = ({ json }) => json === "invalid";
+
+const misfit = ({ jsonProblem, jsonPath }) => ({ problem: jsonProblem, path: jsonPath });
 
 /** What the model was not sent any more, and what it still reads: told when that is little. */
 function contextNotes({ dataset }) {
@@ -175,6 +201,7 @@ function dressThoughts(article) {
 /** A part, or a block of one, has come into the page. Returns false if it is something else. */
 export function brought(element) {
   if (element.classList.contains("part")) partCame(element);
+  else if (element.classList.contains("call")) dressCalls(articleOf(element));
   else if (!element.parentElement?.classList.contains("part--answer")) return false;
   else if (element.dataset.open === undefined) {
     if (element.matches("figure.code")) addCodeTools(element);
@@ -191,7 +218,10 @@ function partCame(part) {
   if (start && before.dataset.kind === "reasoning") {
     before.dataset.seconds = Math.max(1, Math.round((performance.now() - start) / 1000));
   }
-  dressThoughts(articleOf(part));
+  const article = articleOf(part);
+  dressThoughts(article);
+  dressCalls(article);
+  if (!isOpen(article)) dressFigures(article);
 }
 
 /** The server told a message's state: `mark` carries the facts. Returns whether text is missing. */

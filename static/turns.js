@@ -1,6 +1,6 @@
 // New articles of a turn come twice, by the post's answer and by the socket: whichever is first wins.
 
-import { articles, byId, changed, isOpen } from "./dom.js";
+import { articles, byId, changed, isOpen, lastOnes } from "./dom.js";
 import { dress } from "./message.js";
 import { holdsMore } from "./patches.js";
 
@@ -31,10 +31,21 @@ function show(list) {
     const shown = byId(article.id);
     if (shown && !isLater(article, shown)) continue;
     if (shown) shown.replaceWith(article);
-    else byId("messages").append(article);
+    else append(article);
     dress(article);
   }
+  if (lastOnes().length > 1) lastOnes().forEach(dress);
   changed();
+}
+
+/** Put a new message at the end; of replies side by side only the one that it follows stays. */
+function append(article) {
+  const beside = lastOnes();
+  const kept = beside.find(({ dataset }) => dataset.id === article.dataset.parent);
+  byId("messages").append(article);
+  if (!kept || beside.length === 1) return;
+  beside.forEach((other) => other !== kept && other.remove());
+  dress(kept);
 }
 
 function clearFrom(article) {
@@ -99,7 +110,8 @@ function belongs({ dataset }) {
     expected = null;
     return true;
   }
-  return (dataset.parent ?? "") === ([...articles()].at(-1)?.dataset.id ?? "");
+  const last = lastOnes();
+  return last.length ? last.some((article) => article.dataset.id === dataset.parent) : !dataset.parent;
 }
 
 function noteSequence({ dataset }) {

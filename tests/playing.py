@@ -16,7 +16,8 @@ from conversations.engine.run import Surroundings
 from conversations.engine.writer import Pace
 from conversations.models import Completion
 from conversations.providers.base import Finish, Text, Usage
-from conversations.rendering import RENDERER_VERSION, render
+from conversations.rendering import RENDERER_VERSION, render_part
+from conversations.tools.base import Toolbox
 from tests import making
 
 in_db = database_sync_to_async
@@ -66,22 +67,25 @@ class Watching:
         return [event for event in self.events if isinstance(event, Settled)]
 
 
-def surroundings(adapter: Any, bus: Bus | None = None) -> Surroundings:
+def surroundings(adapter: Any, bus: Bus | None = None, toolbox: Any = None) -> Surroundings:
     """What a run is given: `adapter` is one for all models, or a function of the model's name."""
     chosen = adapter if callable(adapter) else lambda _name: adapter
     return Surroundings(
         bus or Bus(),
         Pace(asyncio.get_running_loop()),
         lambda target: chosen(target.model_name),
-        render,
+        render_part,
         RENDERER_VERSION,
+        toolbox or Toolbox([]),
     )
 
 
 @asynccontextmanager
-async def engine(adapter: Any, *, opened: bool = True, after: Any = None) -> Any:
+async def engine(
+    adapter: Any, *, opened: bool = True, after: Any = None, toolbox: Any = None
+) -> Any:
     """An engine whose models all answer as `adapter` plays."""
-    made = tasks.Engine(surroundings(adapter), after)
+    made = tasks.Engine(surroundings(adapter, toolbox=toolbox), after)
     if opened:
         made.open()
     try:

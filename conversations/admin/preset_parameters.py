@@ -8,13 +8,16 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
 )
 
+from conversations.answers_json import check_schema
 from conversations.models import LanguageModel
 from conversations.providers.checking import EXTRA, bounds, check
 from conversations.providers.matrix import (
@@ -26,14 +29,17 @@ from conversations.providers.matrix import (
     MATRIX,
     NUMBER,
     OBJECT,
+    TAKES_TOOLS,
     TEXT,
     TEXTS,
     Field,
     Taken,
     column,
 )
+from conversations.tools import BUILT_IN
 
-NAMES = (*FIELDS, EXTRA)
+TOOLS = "tools"
+NAMES = (*FIELDS, TOOLS, EXTRA)
 UNSET = [("", _("Leave it to the provider"))]
 YES_NO = [*UNSET, ("true", _("Yes")), ("false", _("No"))]
 BOTH = {"true": True, "false": False}
@@ -104,10 +110,21 @@ MAKERS: dict[str, Callable[..., forms.Field]] = {
 }
 
 
+def _tools() -> forms.Field:
+    return forms.MultipleChoiceField(
+        label=_("Tools"),
+        required=False,
+        choices=list(BUILT_IN.items()),
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+        help_text=_("What the model may call. Each call is shown, with what came of it."),
+    )
+
+
 ParametersForm: type[forms.Form] = type(
     "ParametersForm",
     (forms.Form,),
     {name: _field(name, field) for name, field in FIELDS.items()}
+    | {TOOLS: _tools()}
     | {EXTRA: _json(label=_("Extra body"), help_text=EXTRA_HELP, required=False)},
 )
 
@@ -139,8 +156,22 @@ def _stored(value: Any) -> Any:
 
 def refusals(values: Mapping[str, Any], model: LanguageModel) -> Iterable[tuple[str, str]]:
     """What this model doesn't take: the field's name (None for none of the form's), and why."""
-    for refusal in check(values, column_of(model)):
+    known = {name: value for name, value in values.items() if name != TOOLS}
+    for refusal in check(known, column_of(model)):
         yield refusal.field, refusal.sentence
+    if values.get(TOOLS):
+        yield from ((TOOLS, sentence) for sentence in _against_tools(values, model))
+    if values.get("json_schema") and (trouble := check_schema(values["json_schema"])):
+        yield "json_schema", trouble
+
+
+def _against_tools(values: Mapping[str, Any], model: LanguageModel) -> Iterable[str]:
+    if model.provider.kind not in TAKES_TOOLS:
+        yield gettext("Tools: this model doesn't take them.")
+    if (values.get("n") or 1) > 1:
+        yield gettext("Tools: only where one answer is written at a time.")
+    if values.get("raw") or values.get("lora"):
+        yield gettext("Tools: not with a raw prompt or a LoRA adapter.")
 
 
 def column_of(model: LanguageModel) -> dict[str, Taken]:

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
 from conversations.engine.context import DoesNotFit, Kept, cut_further, fit, room_of
+from conversations.engine.estimate import tokens_of_messages
 from conversations.engine.jobs import Job, Target
 from conversations.providers.base import ChatMessage, ChatRequest, Parameters
 from conversations.providers.errors import ContextLength
 
+Messages = Sequence[ChatMessage]
+Tools = Sequence[Mapping[str, Any]]
 PARAMETERS = frozenset(Parameters.__dataclass_fields__)
 
 
-def fitted(job: Job, target: Target) -> Kept:
-    """The newest turns that fit the model. Raises `ContextLength`, with the numbers, if none does."""
+def fitted(job: Job, target: Target, more: Messages = ()) -> Kept:
+    """The newest turns that fit the model. Raises `ContextLength`, with the numbers, if none does.
+
+    `more` is what has to follow them: calls of tools, and their results.
+    """
     room = room_of(target.window, job.parameters, target.factor)
+    room = replace(room, answer=room.answer + tokens_of_messages(texts_of(more)))
     try:
         return fit(job.system_text, job.history, room)
     except DoesNotFit as trouble:
@@ -24,8 +35,17 @@ def shorter(job: Job, kept: Kept, times: int) -> Kept | None:
     return cut_further(job.system_text, kept, times)
 
 
-def request_of(job: Job, target: Target, kept: Kept) -> ChatRequest:
-    """What is sent: the instructions, then what was kept."""
+def texts_of(messages: Messages) -> Iterator[str]:
+    """All that these messages say, the arguments of tools included."""
+    for message in messages:
+        yield str(message.content)
+        yield from (call.arguments for call in message.tool_calls)
+
+
+def request_of(
+    job: Job, target: Target, kept: Kept, more: Messages = (), tools: Tools = ()
+) -> ChatRequest:
+    """What is sent: the instructions, what was kept, and what tools said since."""
     messages = [ChatMessage(role, text) for role, text in kept.messages]
     if job.system_text:
         messages.insert(0, ChatMessage("system", job.system_text))
@@ -35,7 +55,8 @@ def request_of(job: Job, target: Target, kept: Kept) -> ChatRequest:
             known[name] = tuple(known[name])
     return ChatRequest(
         model=target.model_name,
-        messages=tuple(messages),
+        messages=(*messages, *more),
+        tools=tuple(tools),
         parameters=Parameters(**known),
         n=len(job.replies),
         user=job.user,

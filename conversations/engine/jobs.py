@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 from django.utils.crypto import salted_hmac
 
+from conversations.answers_json import Verdict, repair_request
 from conversations.engine.context import factor_of, room_of, surely_fits
 from conversations.models import (
     Completion,
@@ -87,6 +88,7 @@ class Job:
     conversation: UUID
     claim: UUID
     user: str
+    person: UUID | None
     system_text: str
     parameters: dict[str, Any]
     history: list[tuple[str, str]]
@@ -173,12 +175,14 @@ def _job(
     history: list[tuple[str, str]],
     call: UUID,
 ) -> Job:
+    history = [*history, *_repair_of(completion)]
     return Job(
         completion=completion.pk,
         conversation=completion.conversation_id,
         claim=token,
         user=_hashed(completion.asked_by_id),
-        system_text=completion.preset_version.system_text,
+        person=completion.asked_by_id,
+        system_text=completion.preset_version.instructions,
         parameters=completion.parameters,
         history=history,
         replies=replies,
@@ -188,6 +192,20 @@ def _job(
         waited=completion.waits_for_id is not None,
         titling=len(history) == 1 and not completion.conversation.title_is_chosen,
     )
+
+
+def _repair_of(completion: Completion) -> list[tuple[str, str]]:
+    """What the model is told when it is to answer again, since its JSON didn't fit."""
+    pk = completion.parameters.get("repairs")
+    part = (
+        Part.objects.filter(message=pk, kind=Part.Kind.JSON).order_by("index").last()
+        if pk
+        else None
+    )
+    if part is None:
+        return []
+    verdict = Verdict(False, part.problem or "", part.problem_path)
+    return [("assistant", part.text), ("user", repair_request(verdict))]
 
 
 def _hashed(person: UUID | None) -> str:
@@ -208,9 +226,9 @@ def _corrected(job: Job, asked: UUID) -> Job:
     return job
 
 
-def reserve_call(job: Job, call: UUID, target: Target) -> None:
-    """Hold the worst case of a further call: another try, or another model."""
-    texts = [job.system_text, *(text for _role, text in job.history)]
+def reserve_call(job: Job, call: UUID, target: Target, more: Iterable[str] = ()) -> None:
+    """Hold the worst case of a further call: another try, another model, `more` from tools."""
+    texts = [job.system_text, *(text for _role, text in job.history), *more]
     most = job.parameters.get("max_tokens")
     bound = worst_case_nanos(
         target.price,

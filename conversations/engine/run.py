@@ -25,6 +25,8 @@ from conversations.engine.context import SHARES, Kept
 from conversations.engine.estimate import tokens_of
 from conversations.engine.frames import Bus, Settled, running
 from conversations.engine.gate import Gates
+from conversations.engine.judging import judged, judgement
+from conversations.engine.rounds import MOST_ROUNDS, Round
 from conversations.engine.writer import Pace, PartText, Writer
 from conversations.models import Call, Part, State
 from conversations.models.base import new_id
@@ -36,6 +38,7 @@ from conversations.providers.base import (
     Finish,
     Reasoning,
     Text,
+    ToolCall,
     Usage,
 )
 from conversations.providers.errors import (
@@ -45,6 +48,7 @@ from conversations.providers.errors import (
     TooLarge,
     retry_delay,
 )
+from conversations.tools.base import Asker, Toolbox
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +56,7 @@ MOST_CHARACTERS = 2_000_000
 # What no database takes: NUL, and halves of characters.
 UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 MOST_TRIES = 3
+NOBODY = UUID(int=0)
 JSON_FORMS = ("json_object", "json_schema")
 SETTLE_SECONDS = 30
 
@@ -63,8 +68,9 @@ class Surroundings:
     bus: Bus
     pace: Pace
     adapter: Callable[[jobs.Target], Adapter]
-    render: Callable[[str, str], str]
+    render: Callable[[str, str, str], str]
     renderer_version: int
+    toolbox: Toolbox
     gates: Gates = field(default_factory=Gates)
     breakers: Breakers = field(default_factory=Breakers)
 
@@ -87,6 +93,7 @@ class Run:
         self.ending: State | None = None
         self._streaming: asyncio.Task[None] | None = None
         self._first_text_at: float | None = None
+        self._round = Round()
         self._resume()
 
     def _resume(self) -> None:
@@ -149,24 +156,45 @@ class Run:
         return max(1, round((self.around.pace.now() - self._first_text_at) * 1000))
 
     async def _converse(self) -> None:
-        """Call the first model that answers; before the first token others may take over."""
+        """Have the model answer; as long as it asks for tools, run them and have it go on."""
         if not self.job.targets:
             raise NotFound("the preset has no model any more")
-        kind = Call.Kind.FIRST
-        for position, target in enumerate(self.job.targets):
+        tools = await self.around.toolbox.offered(self.job.parameters.get("tools") or [])
+        kind, targets = Call.Kind.FIRST, self.job.targets
+        for left in reversed(range(MOST_ROUNDS)):
+            self._round = Round(tools if left else (), self._round.more)
+            self.finish_reason = ""
+            targets = [await self._first_that_answers(targets, kind)]
+            if not self._round.goes_on:
+                break
+            await self._run_tools()
+            kind = Call.Kind.TOOL
+        self._round.show_unrun(self.writers[0])
+
+    async def _first_that_answers(self, targets: list[jobs.Target], kind: str) -> jobs.Target:
+        """Call the first model that answers; before the first token others may take over."""
+        for target in targets[:-1]:
             try:
                 await self._call_with_cuts(target, kind)
-                return
+                return target
             except ProviderError as trouble:
-                last = position == len(self.job.targets) - 1
-                if last or self._first_text_at is not None:
+                if self._round.received or trouble.after_first_token:
                     raise
-                kind = Call.Kind.FALLBACK
-                del trouble
+            kind = Call.Kind.FALLBACK
+        await self._call_with_cuts(targets[-1], kind)
+        return targets[-1]
+
+    async def _run_tools(self) -> None:
+        zone = timezone.get_default_timezone_name()
+        asker = Asker(self.job.person or NOBODY, zone, self.job.conversation)
+        more = await self._round.run(self.around.toolbox, asker, self.writers[0])
+        self._round.more = more
+        for writer in self.writers:
+            writer.begin_round()
 
     async def _call_with_cuts(self, target: jobs.Target, kind: str) -> None:
         """Call with what fits the model; where it finds that too long, with less and less."""
-        kept: Kept | None = asking.fitted(self.job, target)
+        kept: Kept | None = asking.fitted(self.job, target, self._round.more)
         for times in range(len(SHARES) + 1):
             assert kept is not None
             try:
@@ -174,7 +202,7 @@ class Run:
                 return
             except (ContextLength, TooLarge):
                 kept = asking.shorter(self.job, kept, times)
-                if self._first_text_at is not None or kept is None:
+                if self._round.received or kept is None:
                     raise
             kind = Call.Kind.RETRY
 
@@ -185,7 +213,7 @@ class Run:
                 return
             except ProviderError as trouble:
                 wait = retry_delay(trouble, attempt, random.random)
-                if self._first_text_at is not None or wait is None or attempt + 1 == MOST_TRIES:
+                if self._round.received or wait is None or attempt + 1 == MOST_TRIES:
                     raise
             await asyncio.sleep(wait)
             kind = Call.Kind.RETRY
@@ -220,7 +248,8 @@ class Run:
         began = self.around.pace.now()
         try:
             adapter = self.around.adapter(target)
-            request = asking.request_of(self.job, target, kept)
+            more, tools = self._round.more, self._round.tools
+            request = asking.request_of(self.job, target, kept, more, tools)
             async with aclosing(adapter.stream(request, self._rest)) as batches:
                 async for batch in batches:
                     self._take(batch, call, began)
@@ -241,7 +270,8 @@ class Run:
         if not self.calls and target is self.job.targets[0]:
             return self.job.call
         call = new_id()
-        await database_sync_to_async(jobs.reserve_call)(self.job, call, target)
+        more = list(asking.texts_of(self._round.more))
+        await database_sync_to_async(jobs.reserve_call)(self.job, call, target, more)
         return call
 
     def _take(self, batch: list[Event], call: store.CallResult, began: float) -> None:
@@ -251,6 +281,8 @@ class Run:
                     self._write(self.says, text, choice, call, began)
                 case Reasoning(text, choice):
                     self._write("reasoning", text, choice, call, began)
+                case ToolCall():
+                    self._round.ask(event)
                 case Finish(reason, _choice):
                     self.finish_reason = self.finish_reason or reason
                 case Usage():
@@ -265,9 +297,13 @@ class Run:
     def _write(
         self, kind: str, text: str, choice: int, call: store.CallResult, began: float
     ) -> None:
-        if self._first_text_at is None:
-            self._first_text_at = self.around.pace.now()
-            call.first_token_ms = round((self._first_text_at - began) * 1000)
+        now = self.around.pace.now()
+        self._first_text_at = self._first_text_at or now
+        if call.first_token_ms is None:
+            call.first_token_ms = round((now - began) * 1000)
+        self._round.received = True
+        if not choice and kind == self.says:
+            self._round.said.append(text)
         if choice < len(self.writers):
             if not text.isascii() or "\0" in text:
                 text = UNSTORABLE.sub("\ufffd", text)
@@ -346,12 +382,14 @@ class Run:
     async def settle(self, outcome: store.Outcome) -> dict[str, str] | None:
         """Store the end, then tell it. The database may be gone for a while: try again."""
         parts = [part for writer in self.writers for part in await self._final_parts(writer)]
+        if outcome.state == State.DONE:
+            parts = await asyncio.to_thread(judged, parts, self.job.parameters.get("json_schema"))
         facts = await self._settled(outcome, parts)
         if facts is not None:
             for writer in self.writers:
                 own = [part for part in parts if part.message == writer.message]
                 html = {part.index: part.html for part in own}
-                told = facts | _thought(own)
+                told = facts | _thought(own) | judgement(own)
                 self.around.bus.publish(
                     Settled(self.job.conversation, writer.message, outcome.state, told, html)
                 )
@@ -375,7 +413,7 @@ class Run:
         finals = []
         for part in writer.parts:
             prefix = f"m-{writer.message.hex}-{part.index}"
-            html = await asyncio.to_thread(self.around.render, part.text, prefix)
+            html = await asyncio.to_thread(self.around.render, part.kind, part.text, prefix)
             pk = self.part_ids.setdefault((writer.message, part.index), new_id())
             finals.append(
                 store.FinalPart(

@@ -121,6 +121,8 @@ class FinalPart:
     html: str
     renderer_version: int
     seconds: float | None
+    problem: str | None = None
+    problem_path: str = ""
 
 
 def answer_of(message: UUID) -> str:
@@ -235,7 +237,7 @@ def settle(
         error_detail=outcome.error_detail,
         generation_ms=outcome.generation_ms,
         prompt_tokens=last.prompt_tokens if last else None,
-        completion_tokens=last.completion_tokens if last else None,
+        completion_tokens=_written(calls),
         usage_source=last.usage_source if last else "none",
         prompt_estimate=sent.prompt_estimate if sent else None,
         left_out=sent.left_out if sent else 0,
@@ -254,6 +256,15 @@ def settle(
     return completion.facts()
 
 
+def _written(calls: list[CallResult]) -> int | None:
+    """The tokens of the call that answered, with those of the calls for tools before it."""
+    counted = [call for call in calls if call.completion_tokens is not None]
+    rounds = [call for call in counted if call.kind == Call.Kind.TOOL]
+    if not rounds:
+        return counted[-1].completion_tokens if counted else None
+    return sum(call.completion_tokens or 0 for call in counted)
+
+
 def _store_final(parts: list[FinalPart]) -> None:
     """The final text and rendering of each part, whether it was stored before or not."""
     Part.objects.bulk_create(
@@ -267,12 +278,21 @@ def _store_final(parts: list[FinalPart]) -> None:
                 html=part.html,
                 seconds=part.seconds,
                 renderer_version=part.renderer_version,
+                problem=part.problem,
+                problem_path=part.problem_path,
             )
             for part in parts
         ],
         update_conflicts=True,
         unique_fields=["id"],
-        update_fields=["text", "html", "seconds", "renderer_version"],
+        update_fields=[
+            "text",
+            "html",
+            "seconds",
+            "renderer_version",
+            "problem",
+            "problem_path",
+        ],
     )
 
 

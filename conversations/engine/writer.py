@@ -91,15 +91,20 @@ class Writer:
         self.parts = parts
         self.characters = sum(part.resumed for part in parts)
 
-    def add(self, kind: str, text: str) -> None:
-        """Append `text` to the last part if it is of this kind, otherwise begin a part."""
-        if not self.parts or self.parts[-1].kind != kind:
+    def add(self, kind: str, text: str, *, anew: bool = False) -> None:
+        """Append `text` to the last part if it is of this kind, otherwise, or `anew`, begin a part."""
+        if anew or not self.parts or self.parts[-1].kind != kind:
             now = self._pace.now()
             self.parts.append(PartText(len(self.parts), kind, started=now))
         self.parts[-1].add(text)
         self.parts[-1].ended = self._pace.now()
         self.characters += len(text)
         self._pace.due(self)
+
+    def begin_round(self) -> None:
+        """What is written from here on belongs to a call of its own."""
+        for part in self.parts:
+            part.resumed = len(part.text)
 
     def publish(self) -> int:
         """Send what has gathered, one frame per part; returns the characters sent."""

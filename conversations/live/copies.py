@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from conversations.engine.frames import Frame, Settled
-from conversations.rendering import Growing
+from conversations.rendering import GrowingPart, growing_part
 from conversations.rendering.parts import appended_part, part_html, whole_body
 
 
@@ -36,7 +36,7 @@ class Copy:
 
     def __init__(self, message: UUID, snapshot: Snapshot | None = None) -> None:
         self.key = f"m-{message.hex}"
-        self.parts: list[tuple[str, Growing]] = []
+        self.parts: list[tuple[str, GrowingPart]] = []
         self.lengths: list[int] = []
         # What can't be shown yet: a piece is missing, or the message is only `expected`.
         self.waiting: list[Frame | Settled] | None = None
@@ -47,7 +47,7 @@ class Copy:
                 self._grow(index, text)
 
     def _begin(self, index: int, kind: str) -> None:
-        self.parts.append((kind, Growing(f"{self.key}-{index}")))
+        self.parts.append((kind, growing_part(kind, f"{self.key}-{index}")))
         self.lengths.append(0)
 
     def _grow(self, index: int, text: str) -> None:

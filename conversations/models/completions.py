@@ -210,6 +210,7 @@ class Completion(models.Model):
         facts = {
             "state": self.state,
             "run": self.pk.hex,
+            "repairs": "1" if self.parameters.get("repairs") else "",
             "error": self.error_code,
             "finish": self.finish_reason,
             "stopped-by": self.stopped_by.display_name if self.stopped_by else "",
@@ -231,6 +232,7 @@ class Call(models.Model):
         FIRST = "first"
         RETRY = "retry"
         FALLBACK = "fallback"
+        TOOL = "tool"
         TITLE = "title"
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)

@@ -86,6 +86,15 @@ class MessageQuerySet(models.QuerySet["Message"]):
         """The newest message that `message_id` leads to, or itself."""
         return self._ids(NEWEST_BELOW, [message_id])[0]
 
+    def beside(self, leaf_id: UUID) -> list[UUID]:
+        """The replies that one request asked for, in their order, if `leaf_id` is one of several.
+
+        Empty when it isn't, or when one of them has been answered: then the path goes through it.
+        """
+        answered = self.model.objects.filter(parent__completion=models.OuterRef("completion"))
+        rows = self.filter(~models.Exists(answered), completion__replies=leaf_id)
+        return list(rows.order_by("choice").values_list("pk", flat=True))
+
     def path_to(self, leaf_id: UUID, limit: int = EVERYTHING) -> list[UUID]:
         """Ids from the root (or `limit` messages up) to `leaf_id`."""
         return self._ids(PATH_UPWARD, [leaf_id], limit)
@@ -167,6 +176,13 @@ CHILD = Prepared(
 )
 
 
+def json_facts(problem: str, path: str) -> dict[str, str]:
+    """What viewers are told of a judged JSON answer, by short names."""
+    if not problem:
+        return {"json": "valid"}
+    return {"json": "invalid", "json-problem": problem} | ({"json-path": path} if path else {})
+
+
 class Part(models.Model):
     """One piece of a message; `html` is the stored rendering of a text that is final."""
 
@@ -188,6 +204,9 @@ class Part(models.Model):
     renderer_version = models.PositiveIntegerField(null=True)
     # How long it took to write, where that is told: reasoning.
     seconds = models.FloatField(null=True)
+    # An answer in JSON mode: what is wrong with it and where; "" nothing, null not judged.
+    problem = models.TextField(null=True)
+    problem_path = models.CharField(max_length=500, blank=True)
 
     class Meta:
         ordering: ClassVar = ["index"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import ClassVar
 from uuid import UUID
 
@@ -97,6 +98,15 @@ class PresetVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.preset} v{self.number}"
+
+    @property
+    def instructions(self) -> str:
+        """The system text; with it the schema, where the provider isn't told that otherwise."""
+        schema = self.parameters.get("json_schema")
+        if not schema or self.parameters.get("response_format") != "json_object":
+            return self.system_text
+        told = json.dumps(schema, ensure_ascii=False)
+        return f"{self.system_text}\n\nAnswer with JSON that fits this JSON schema: {told}".strip()
 
 
 class PresetModel(models.Model):

@@ -175,6 +175,11 @@ class Price(models.Model):
             ),
         ]
 
+    def __str__(self) -> str:
+        read = per_million(self.input_nanos_per_million)
+        written = per_million(self.output_nanos_per_million)
+        return f"${read} in / ${written} out per million"
+
     @classmethod
     def from_now(cls, model: LanguageModel, read: int, written: int) -> Price:
         """Store what counts from now on; databases that tell the time in milliseconds agree."""
@@ -185,11 +190,6 @@ class Price(models.Model):
             input_nanos_per_million=read,
             output_nanos_per_million=written,
         )
-
-    def __str__(self) -> str:
-        read = per_million(self.input_nanos_per_million)
-        written = per_million(self.output_nanos_per_million)
-        return f"${read} in / ${written} out per million"
 
 
 PRICE_NOW = Prepared(

@@ -172,6 +172,8 @@ SERVERS: dict[str, dict[str, Taken]] = {
 
 # Kinds whose provider is told who asks, by a hash.
 TELLS_USER = frozenset({"deepinfra", "openai_compatible"})
+# Kinds whose models may be offered tools.
+TAKES_TOOLS = frozenset({"deepinfra", "aimlapi", "cloudflare", "openai_compatible"})
 # Kinds whose streams are asked for their usage.
 TELLS_USAGE = frozenset({"deepinfra", "aimlapi", "openai_compatible"})
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from html import escape
 
+FOLDED = ("reasoning", "tool_call")
+
 
 def part_html(
     key: str,
@@ -27,12 +29,13 @@ def part_html(
     swap += "" if seconds is None else f' data-seconds="{seconds:.0f}"'
     place = f' data-count="{grown[0]}" data-length="{grown[1]}"' if grown else ""
     name = f'id="{key}-{index}" data-kind="{kind}"{place}{swap}'
-    if kind == "reasoning":
+    if kind in FOLDED:
         return (
-            f'<details class="part part--reasoning" {name}><summary></summary>'
+            f'<details class="part part--{kind}" {name}><summary></summary>'
             f'<div class="prose" dir="auto">{inner}</div></details>'
         )
-    return f'<div class="part part--{kind} prose" dir="auto" {name}>{inner}</div>'
+    role = "answer part--json" if kind == "json" else kind
+    return f'<div class="part part--{role} prose" dir="auto" {name}>{inner}</div>'
 
 
 def appended_part(key: str, part: str) -> str:

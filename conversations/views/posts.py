@@ -74,6 +74,7 @@ def retry(request: PersonRequest, pk: UUID, message_pk: UUID) -> HttpResponse:
         client_id=request.POST.get("client_id", ""),
         message_id=message_pk,
         preset=request.POST.get("preset", ""),
+        repair=bool(request.POST.get("repair")),
         claim=process.new_claim(),
     )
     return _begun(request, turn, whole=True)
@@ -175,7 +176,8 @@ def _articles(turn: turns.Turn) -> list[ShownMessage]:
         return shown([message.pk for message in _messages(turn)])
     assert turn.message is not None
     said = present(turn.message, [turn.part], [turn.message.pk])
-    return [said, *(present(reply, [], [reply.pk]) for reply in turn.replies)]
+    replies = [reply.pk for reply in turn.replies]
+    return [said, *(present(reply, [], replies, len(replies)) for reply in turn.replies)]
 
 
 def turn_json(turn: turns.Turn) -> HttpResponse:

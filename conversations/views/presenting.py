@@ -13,7 +13,8 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.timezone import localtime
 
 from conversations.models import Completion, Conversation, Message, Part, State
-from conversations.rendering import RENDERER_VERSION, Growing, render
+from conversations.models.messages import json_facts
+from conversations.rendering import RENDERER_VERSION, growing_part, render_part
 from conversations.rendering.parts import part_html
 
 PAGE = 30
@@ -28,6 +29,8 @@ class ShownMessage:
     facts: dict[str, str] = field(default_factory=dict)
     text: str = ""
     siblings: list[UUID] = field(default_factory=list)
+    # How many replies the request for this one asked for.
+    choices: int = 1
 
     def __post_init__(self) -> None:
         message, completion = self.message, self.message.completion
@@ -70,6 +73,8 @@ class ShownMessage:
             data += f' data-preset="{who}" data-asked-by="{escape(self.asked_by_name)}"'
             data += f' data-asked-by-id="{self.asked_by_id or ""}"'
             data += "".join(f' data-{name}="{escape(fact)}"' for name, fact in self.facts.items())
+        if self.choices > 1:
+            data += f' data-choices="{self.choices}"'
         if self.sibling_count > 1:
             data += f' data-siblings="{self.sibling_index}/{self.sibling_count}"'
             data += f' data-prev="{self.prev_id or ""}" data-next="{self.next_id or ""}"'
@@ -114,7 +119,11 @@ def thread_of(
         return None if (at or before) else Thread([])
     ids = Message.objects.path_to(leaf, PAGE + 1)
     older = ids[1] if len(ids) > PAGE else None
-    return Thread(shown(ids[-PAGE:]), older_than=older)
+    messages = shown(ids[-PAGE:])
+    if before is None and messages[-1].choices > 1:
+        # Nobody has chosen yet: they stand side by side.
+        messages[-1:] = shown(Message.objects.beside(leaf)) or messages[-1:]
+    return Thread(messages, older_than=older)
 
 
 def shown(ids: Iterable[UUID]) -> list[ShownMessage]:
@@ -127,38 +136,52 @@ def shown(ids: Iterable[UUID]) -> list[ShownMessage]:
     ).in_order(ids)
     parts = _parts(messages)
     siblings = _siblings(messages)
-    return [
-        present(message, parts[message.pk], siblings[message.parent_id]) for message in messages
-    ]
+    found = []
+    for message in messages:
+        beside = siblings[message.parent_id]
+        by_one = sum(message.completion_id == completion for _pk, completion in beside)
+        choices = by_one if message.completion_id else 1
+        pks = [pk for pk, _completion in beside]
+        found.append(present(message, parts[message.pk], pks, choices))
+    return found
 
 
-def present(message: Message, parts: list[Part], siblings: list[UUID]) -> ShownMessage:
+def present(
+    message: Message, parts: list[Part], siblings: list[UUID], choices: int = 1
+) -> ShownMessage:
     """One message from loaded rows; no query."""
     completion = message.completion
     if completion is None:
         text = "".join(part.text for part in parts)
         return ShownMessage(message, text=text, siblings=siblings)
     body = "".join(part_markup(message, part, is_open=completion.is_open) for part in parts)
-    facts = completion.facts()
+    facts = completion.facts() | _judged(parts)
     if completion.state == State.QUEUED and completion.waits_for_id is None:
         facts["state"] = State.RUNNING.value
-    return ShownMessage(message, mark_safe(body), facts, siblings=siblings)  # noqa: S308
+    body = mark_safe(body)  # noqa: S308
+    return ShownMessage(message, body, facts, siblings=siblings, choices=choices)
 
 
 def part_markup(message: Message, part: Part, *, is_open: bool) -> str:
     """A part's stored rendering; what still grows, or is older than the renderer, is made now."""
     prefix = f"{message.key}-{part.index}"
     if is_open:
-        growing = Growing(prefix)
+        growing = growing_part(part.kind, prefix)
         growing.feed(part.text)
         grown = growing.count, len(part.text)
         return part_html(message.key, part.index, part.kind, growing.html(), grown)
     if part.renderer_version != RENDERER_VERSION:
-        part.html = render(part.text, prefix)
+        part.html = render_part(part.kind, part.text, prefix)
         part.renderer_version = RENDERER_VERSION
         part.save(update_fields=["html", "renderer_version"])
     seconds = _reasoning_seconds(part)
     return part_html(message.key, part.index, part.kind, part.html, seconds=seconds)
+
+
+def _judged(parts: Iterable[Part]) -> dict[str, str]:
+    """What was found of a JSON answer: the last one counts."""
+    last = [part for part in parts if part.problem is not None][-1:]
+    return json_facts(last[0].problem or "", last[0].problem_path) if last else {}
 
 
 def _reasoning_seconds(part: Part) -> float | None:
@@ -172,15 +195,18 @@ def _parts(messages: list[Message]) -> defaultdict[UUID, list[Part]]:
     return found
 
 
-def _siblings(messages: list[Message]) -> defaultdict[UUID | None, list[UUID]]:
-    """Ids of each parent's children, oldest first."""
-    found: defaultdict[UUID | None, list[UUID]] = defaultdict(list)
+def _siblings(
+    messages: list[Message],
+) -> defaultdict[UUID | None, list[tuple[UUID, UUID | None]]]:
+    """Each parent's children, oldest first: their ids, and their completions'."""
+    found: defaultdict[UUID | None, list[tuple[UUID, UUID | None]]] = defaultdict(list)
     parents = {message.parent_id for message in messages}
     rows = Message.objects.filter(parent__in=[parent for parent in parents if parent])
     if None in parents:
         rows = rows | Message.objects.filter(conversation=messages[0].conversation_id, parent=None)
-    for parent, pk in rows.order_by("sequence").values_list("parent_id", "pk"):
-        found[parent].append(pk)
+    those = rows.order_by("sequence").values_list("parent_id", "pk", "completion_id")
+    for parent, pk, completion in those:
+        found[parent].append((pk, completion))
     return found
 
 
@@ -189,8 +215,8 @@ def as_json(message: Message, parts: Iterable[Part]) -> dict[str, Any]:
     completion = message.completion
     texts = {"answer": "", "reasoning": ""}
     for part in parts:
-        if part.kind in texts:
-            texts[part.kind] += part.text
+        if part.kind in texts or part.kind == Part.Kind.JSON:
+            texts["answer" if part.kind == Part.Kind.JSON else part.kind] += part.text
     return {
         "id": str(message.pk),
         "state": completion.state if completion else "done",
