@@ -8,7 +8,9 @@ user message may steer it: `[[tokens=200 delay=20 text=markdown]]`.
 - `tokens` how many, `text` words|prose|markdown|code, `seed` which, `reasoning` tokens of it before
 - `first` and `delay`: milliseconds before the first and between tokens; 0 floods, with back-pressure
 - `stamp=yes`: each token is the sending time (`time.monotonic_ns()`) and a blank
-- `finish` the reason, `usage` yes|no|auto, `done=no` without `[DONE]`, `tool=NAME` calls a tool
+- `finish` the reason, `usage` yes|no|auto, `done=no` without `[DONE]`
+- `tool=NAME args={…}` calls a tool, until it is told a result; `text=json:{…}` answers just this, and
+  `then={…}` is the answer to the next message when that has no directives
 - `cut` loses the connection after so many tokens; `error=500` sends an error event after `at`
   tokens (half of them by default); `hold=NAME` waits there for `POST /control/release/NAME`
 - `status=429` answers with an error, `retry_after` and `says` in it; `fails=2` only the first two times
@@ -176,6 +178,8 @@ class _Connection(asyncio.Protocol):
         self.server.requests.append(record)
         message = last_user_message(body)
         asked = read_directives(message)
+        if "[[" not in message and (later := asked_for_later(body)):
+            asked = read_directives(f"[[text=json:{later}]]")
         if asked.hang:
             await asyncio.sleep(asked.hang)
         if await self._failed(asked, message):
@@ -243,6 +247,12 @@ class _Connection(asyncio.Protocol):
             stamp = asked.stamp == "yes"
             data = stamped(blank(asked.text, position)) if stamp else events[position]
             await self.write(framed(data))
+
+
+def asked_for_later(body: dict[str, Any]) -> str:
+    """What an earlier message wants said to the last one."""
+    texts = [str(m.get("content")) for m in body.get("messages", []) if m.get("role") == "user"]
+    return read_directives(texts[-2]).then if len(texts) > 1 else ""
 
 
 def last_user_message(body: dict[str, Any]) -> str:

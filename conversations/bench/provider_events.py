@@ -45,8 +45,9 @@ def flood(
 def ending(asked: Directives, body: dict[str, Any], choices: int) -> bytes:
     """The last events: a tool call, why each choice ended, usage, and the end mark."""
     tail = b""
-    if asked.tool:
-        call = {"index": 0, "id": "call_1", "function": {"name": asked.tool, "arguments": "{}"}}
+    if asked.tool and body["messages"][-1]["role"] != "tool":
+        function = {"name": asked.tool, "arguments": asked.args}
+        call = {"index": 0, "id": "call_1", "function": function}
         tail += event({"choices": [delta_of(0, tool_calls=[call])]})
     ends = [{"index": c, "delta": {}, "finish_reason": asked.finish} for c in range(choices)]
     tail += event({"choices": ends})

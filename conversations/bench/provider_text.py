@@ -69,6 +69,8 @@ class Directives:
     whole: str = "no"
     html: str = "no"
     tool: str = ""
+    args: str = "{}"
+    then: str = ""
 
 
 def read_directives(message: str) -> Directives:
@@ -89,6 +91,8 @@ def read_directives(message: str) -> Directives:
 @lru_cache(maxsize=64)
 def tokens(kind: str, count: int, seed: int) -> tuple[str, ...]:
     """The first `count` tokens of a text of this kind: a word each, with the blanks behind it."""
+    if kind.startswith("json:"):
+        return tuple(re.findall(r".{1,4}", kind.removeprefix("json:"))[:count])
     if kind in ("words", "prose"):
         dice = random.Random(seed)  # noqa: S311 - it must be repeatable
         return tuple(f"{dice.choice(WORDS)}{blank(kind, place)}" for place in range(count))
