@@ -13,47 +13,19 @@ from .base import Adapter, Endpoint
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A wire format that a provider may have. `needs_key` is a hint for its form.
+    """A wire format that a provider may have. More calls at once than `most_at_once` wait,
+    unless the provider is set otherwise."""
 
-    `base_url` is where it usually is, with the `{options}` that stand in the address.
-    """
-
-    name: str
-    label: str
-    base_url: str
-    needs_key: bool
     adapter: str
     most_at_once: int | None = None
 
 
 KINDS: dict[str, Kind] = {
-    kind.name: kind
-    for kind in (
-        Kind(
-            "deepinfra",
-            "DeepInfra",
-            "https://api.deepinfra.com/v1/openai",
-            True,
-            "deepinfra:DeepInfra",
-            most_at_once=200,
-        ),
-        Kind("aimlapi", "AI/ML API", "https://api.aimlapi.com/v1", True, "aimlapi:AimlApi"),
-        Kind(
-            "cloudflare",
-            "Cloudflare Workers AI",
-            "https://api.cloudflare.com/client/v4/accounts/{account_id}/ai",
-            True,
-            "cloudflare:Cloudflare",
-        ),
-        Kind(
-            "openai_compatible",
-            "OpenAI-compatible server",
-            "",
-            False,
-            "openai_compatible:OpenAICompatible",
-        ),
-        Kind("demo", "Built-in demo", "demo:", False, "demo:DemoAdapter"),
-    )
+    "deepinfra": Kind("deepinfra:DeepInfra", most_at_once=200),
+    "aimlapi": Kind("aimlapi:AimlApi"),
+    "cloudflare": Kind("cloudflare:Cloudflare"),
+    "openai_compatible": Kind("openai_compatible:OpenAICompatible"),
+    "demo": Kind("demo:DemoAdapter"),
 }
 
 

@@ -114,9 +114,7 @@ def _matching(words: Sequence[str], user: User, without: UUID | None) -> QuerySe
     visible = Conversation.objects.visible_to(user)
     if without is not None:
         visible = visible.exclude(pk=without)
-    parts = Part.objects.filter(
-        kind=Part.Kind.ANSWER, message__conversation__in=visible.values("pk")
-    )
+    parts = Part.objects.filter(kind__in=Part.SAID, message__conversation__in=visible.values("pk"))
     for word in words:
         parts = parts.filter(_holds("text", word) | _holds("message__conversation__title", word))
     return parts

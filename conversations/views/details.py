@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from conversations.problems import NotFound
 from conversations.views.answering import PersonRequest, answers, wants_json
 from conversations.views.presenting import as_json, shown
 
+LONGEST_VALUE = 200
 SOURCES = {
     "provider": _("as the provider says"),
     "price": _("price × tokens"),
@@ -57,7 +59,9 @@ def _details(completion: Completion, calls: list[Call], is_staff: bool) -> dict[
         "provider_name": last.provider_name if last else "",
         "preset_name": completion.preset_version.preset.name,
         "preset_version": completion.preset_version.number,
-        "parameters": sorted(completion.parameters.items()),
+        "parameters": [
+            (name, _shown(value)) for name, value in sorted(completion.parameters.items())
+        ],
         "prompt_tokens": completion.prompt_tokens,
         "completion_tokens": completion.completion_tokens,
         "usage_source": SOURCES.get(completion.usage_source, ""),
@@ -70,7 +74,13 @@ def _details(completion: Completion, calls: list[Call], is_staff: bool) -> dict[
         "room_tokens": completion.room_tokens,
         "left_out": completion.left_out,
     }
-    if is_staff and last is not None:
+    if is_staff:
         found["provider_words"] = completion.error_detail
-        found["request_id"] = last.request_id or last.response_id
+        found["calls"] = calls
     return found
+
+
+def _shown(value: object) -> str:
+    """A parameter as JSON: exact to the last digit, and of a schema the beginning."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"
