@@ -17,6 +17,7 @@ from .messages import plain_messages, text_of
 from .openai_compatible import OpenAICompatible, batches
 from .payload import nested, refuse_unfit, set_values, tool_call, write
 
+API = "/client/v4"
 RUN = "/run/"
 PAGE = 100
 MOST_PAGES = 30
@@ -28,14 +29,29 @@ NOT_PLAIN = {"max_tokens", "response_format", "json_schema", "functions"}
 FORMS = {"messages", "prompt"}
 
 
+def account_url(base_url: str, account: str) -> str:
+    """Where the account's models are: `…/accounts/{account_id}/ai`, of which the beginning will do.
+
+    A pasted `/v1` (the OpenAI form's) or `/run/…` is dropped.
+    """
+    url = base_url.strip().rstrip("/")
+    for placeholder in ("{account_id}", "{ACCOUNT_ID}"):
+        url = url.replace(placeholder, quote(account, safe=""))
+    if "/accounts/" not in url and account:
+        url = f"{url.removesuffix(API)}{API}/accounts/{quote(account, safe='')}/ai"
+    for pasted in ("/run", "/v1"):
+        head, found, _rest = url.partition(f"/ai{pasted}")
+        url = f"{head}/ai" if found else url
+    return url
+
+
 class Cloudflare(OpenAICompatible):
     """Adapter for `https://api.cloudflare.com/client/v4/accounts/{account_id}/ai`."""
 
     kind = "cloudflare"
 
     def __init__(self, endpoint: Endpoint) -> None:
-        account = endpoint.options.get("account_id", "")
-        url = endpoint.base_url.replace("{account_id}", quote(account, safe=""))
+        url = account_url(endpoint.base_url, endpoint.options.get("account_id", ""))
         super().__init__(replace(endpoint, base_url=url))
 
     async def stream(
