@@ -13,6 +13,7 @@ from conversations.models import (
     Message,
     Part,
     Reservation,
+    parameter_bytes,
     worst_case_nanos,
 )
 from conversations.models.base import new_id
@@ -51,5 +52,6 @@ def _bound(completion: Completion, model: LanguageModel, path_to: UUID) -> int |
     for start in range(0, len(ids), IDS_AT_ONCE):
         parts = Part.objects.filter(message__in=ids[start : start + IDS_AT_ONCE])
         text_bytes += parts.aggregate(total=Sum(ByteLength(F("text"))))["total"] or 0
+    text_bytes += parameter_bytes(completion.parameters)
     choices = completion.parameters.get("n", 1)
     return worst_case_nanos(price, text_bytes, len(ids) + 1, most * choices)

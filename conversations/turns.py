@@ -168,7 +168,7 @@ def retry(
     assert asked is not None
     request = Request(author, client_id, _preset_again(author, preset, old.completion), claim)
     conversation, sequence = _locked(author, old.conversation_id, messages=request.choices)
-    check_stored_turn([asked], request.chosen)
+    check_stored_turn([asked, old] if repair else [asked], request.chosen)
     request = replace(request, repairs=old.pk if repair else None)
     turn = _ask(conversation, sequence, asked, request)
     turn.message = asked
@@ -331,7 +331,11 @@ def _check_repairable(reply: Message) -> None:
     """Only an answer whose problem is known, and not one that is a repair already."""
     before = reply.completion
     judged = reply.parts.filter(kind=Part.Kind.JSON).exclude(problem=None).exclude(problem="")
-    if before is None or before.parameters.get("repairs") or not judged.exists():
+    done = Completion.objects.filter(
+        conversation=reply.conversation_id, parameters__repairs=str(reply.pk)
+    )
+    is_one = before is not None and before.parameters.get("repairs")
+    if before is None or is_one or not judged.exists() or done.exists():
         raise Invalid(_("There is nothing to repair in this reply."))
 
 
@@ -383,7 +387,7 @@ def _ask(
     else:
         insert(asked, *replies)
         insert(part)
-    reservation = reserve(completion, request.chosen.model, path_to=asked.pk)
+    reservation = reserve(completion, request.chosen.model, path_to=request.repairs or asked.pk)
     return Turn(conversation, completion, None, replies, reservation=reservation)
 
 

@@ -34,13 +34,22 @@ function show(figure, view) {
   }
 }
 
+/** A name as it is; a path that was cut short may end within one. */
+function unquoted(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
 /** Mark the entry that `path` leads to, or the last one on the way that the tree has. */
 function markFault(figure, path) {
   figure.querySelector("[data-fault]")?.removeAttribute("data-fault");
   if (!path) return;
   let entry = figure.querySelector(".json-tree > details");
   for (const [, name, index, quoted] of path.matchAll(STEP)) {
-    const next = entryIn(entry, name ?? index ?? JSON.parse(quoted));
+    const next = entryIn(entry, name ?? index ?? unquoted(quoted));
     if (!next) break;
     entry.open = true;
     entry = next;

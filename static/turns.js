@@ -48,8 +48,10 @@ function append(article) {
   dress(kept);
 }
 
-function clearFrom(article) {
-  if (!article.isConnected) return;
+function clearFrom(one) {
+  if (!one.isConnected) return;
+  // Of replies side by side, all are replaced.
+  const article = lastOnes().includes(one) ? lastOnes()[0] : one;
   while (article.nextElementSibling) article.nextElementSibling.remove();
   article.remove();
 }

@@ -21,14 +21,16 @@ MAY = {
     "answers_json": {"answers_words", "answers_work", "rendering"},
     "answers_words": set(),
     "answers_work": set(),
-    "engine.judging": {"answers_json", "engine.store", "models"},
+    "engine.judging": {"answers_json", "engine.rounds", "engine.store", "models"},
     "engine.gate": set(),
     "engine.rounds": {"engine.writer", "providers", "tools"},
     "engine.breaker": {"providers"},
     "engine.writer": {"engine.frames"},
     "engine.relay": {"engine.frames"},
     "engine.jobs": {"models", "engine.context", "answers_json"},
-    "engine.asking": {"engine.jobs", "engine.context", "engine.estimate", "providers"},
+    "engine.asking": {
+        "engine.jobs", "engine.context", "engine.estimate", "engine.rounds", "providers",
+    },
     "engine.store": {"models", "engine.jobs"},
     # The second part of the store: what a title needs to read and keep.
     "engine.titles": {"models", "engine.jobs", "engine.store", "engine.estimate", "providers"},
@@ -92,7 +94,7 @@ NO_DJANGO = (
     "live",
 )  # fmt: skip
 ONLY = {
-    "engine.run": {"Call", "Part", "State", "new_id"},
+    "engine.run": {"Call", "Completion", "Part", "State", "new_id"},
     "engine.tasks": {"State"},
     "consumers": set(),
 }

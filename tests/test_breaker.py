@@ -12,8 +12,7 @@ class BreakerTests(SimpleTestCase):
         self.breaker = Breakers(lambda: self.now).of("key", "small")
 
     def call(self, trouble=None):
-        self.breaker.before()
-        self.breaker.after(trouble)
+        self.breaker.after(trouble, self.breaker.before())
 
     def fail(self, times=FAILURES, kind=errors.ServerFailure):
         for _ in range(times):
@@ -48,10 +47,10 @@ class BreakerTests(SimpleTestCase):
     def test_after_the_rest_one_call_tries_and_closes_it(self):
         self.fail()
         self.now += REST_SECONDS
-        self.breaker.before()
+        self.assertTrue(self.breaker.before())
         with self.assertRaises(errors.Resting):
             self.breaker.before()
-        self.breaker.after(None)
+        self.breaker.after(None, True)
         self.fail(FAILURES - 1)
 
     def test_a_failed_try_doubles_the_rest_up_to_a_bound(self):
@@ -66,9 +65,20 @@ class BreakerTests(SimpleTestCase):
     def test_a_try_that_was_stopped_lets_another_try(self):
         self.fail()
         self.now += REST_SECONDS
-        self.breaker.before()
-        self.breaker.forget()
+        self.breaker.forget(self.breaker.before())
         self.call()
+
+    def test_while_one_tries_what_was_begun_before_says_nothing(self):
+        self.fail()
+        self.now += REST_SECONDS
+        self.assertTrue(self.breaker.before())
+        self.breaker.after(errors.BadRequest("odd"), False)
+        self.breaker.after(errors.ServerFailure("late"), False)
+        self.breaker.forget(False)
+        with self.assertRaises(errors.Resting):
+            self.breaker.before()
+        self.breaker.after(errors.Timeout("late"), True)
+        self.assert_rests(2 * REST_SECONDS)
 
     def test_each_model_has_its_own(self):
         self.fail()

@@ -91,6 +91,29 @@ class GateTests(SimpleTestCase):
         await self.leave(third)
         self.assertEqual(gate.inside, 0)
 
+    async def test_who_is_stopped_in_the_tick_in_which_another_leaves_breaks_nothing(self):
+        gate = Gate(1)
+        first, second, third = await self.callers(gate, 3)
+        second.task.cancel()
+        first.leaves.set()
+        await settle()
+        self.assertIsNone(first.task.exception())
+        self.assertEqual((third.is_in, gate.inside), (True, 1))
+        third.task.cancel()
+        await settle()
+        self.assertEqual(gate.inside, 0)
+
+    async def test_all_stopped_at_once_leave_it_empty(self):
+        gate = Gate(1)
+        callers = await self.callers(gate, 4)
+        for caller in callers:
+            caller.task.cancel()
+        await settle()
+        self.assertTrue(all(caller.task.cancelled() for caller in callers))
+        (last,) = await self.callers(gate, 1)
+        self.assertTrue(last.is_in)
+        await self.leave(last)
+
     async def test_a_higher_limit_lets_more_in_at_once(self):
         provider, found = object(), Gates()
         callers = await self.callers(found.of(provider, 1), 3)

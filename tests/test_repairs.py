@@ -1,8 +1,10 @@
 """A JSON answer is judged as it ends; one that doesn't fit can be repaired, once."""
 
+import json
+
 from conversations import turns
 from conversations.engine import jobs
-from conversations.models import Part, PresetVersion, State
+from conversations.models import LanguageModel, Part, PresetVersion, Reservation, State
 from conversations.problems import Invalid
 from conversations.views.presenting import shown
 from tests import making
@@ -75,6 +77,24 @@ class RepairTests(JudgedTestCase):
         self.assertEqual(seen.settled[-1].facts["repairs"], "1")
         with self.assertRaises(Invalid):
             await self.repair(turn.replies[0])
+
+    async def test_the_same_answer_is_repaired_once(self):
+        await self.answer('{"age": "36"}')
+        await self.repair()
+        with self.assertRaises(Invalid):
+            await self.repair()
+
+    async def test_what_is_told_is_held_for_and_stays_when_the_rest_is_cut(self):
+        await in_db(LanguageModel.objects.update)(context_tokens=2_000)
+        await in_db(PresetVersion.objects.update)(parameters=self.parameters | {"max_tokens": 50})
+        long = json.dumps({"age": "36", "more": "x " * 1200})
+        await self.answer(long)
+        turn = await self.repair()
+        held = await in_db(Reservation.objects.get)(completion=turn.completion)
+        self.assertGreater(held.amount_nanos, len(long) * 1_000)
+        _done, _seen, adapter = await self.answer('{"age": 36}', turn=turn)
+        said = [message.content for message in adapter.requests[0].messages]
+        self.assertEqual(said[:2], ["Tell me a story", long])
 
     async def test_what_fits_or_was_never_judged_has_nothing_to_repair(self):
         with self.assertRaises(Invalid):

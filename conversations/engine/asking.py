@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from conversations.engine.context import DoesNotFit, Kept, cut_further, fit, room_of
-from conversations.engine.estimate import tokens_of_messages
+from conversations.engine.estimate import tokens_of, tokens_of_messages
 from conversations.engine.jobs import Job, Target
+from conversations.engine.rounds import Round
 from conversations.providers.base import ChatMessage, ChatRequest, Parameters
 from conversations.providers.errors import ContextLength
 
@@ -17,13 +19,14 @@ Tools = Sequence[Mapping[str, Any]]
 PARAMETERS = frozenset(Parameters.__dataclass_fields__)
 
 
-def fitted(job: Job, target: Target, more: Messages = ()) -> Kept:
+def fitted(job: Job, target: Target, around: Round) -> Kept:
     """The newest turns that fit the model. Raises `ContextLength`, with the numbers, if none does.
 
-    `more` is what has to follow them: calls of tools, and their results.
+    Beside them goes what the round has: tools, and what has to follow.
     """
     room = room_of(target.window, job.parameters, target.factor)
-    room = replace(room, answer=room.answer + tokens_of_messages(texts_of(more)))
+    beside = room.tokens(estimate_of(around.more, around.tools))
+    room = replace(room, answer=room.answer + beside)
     try:
         return fit(job.system_text, job.history, room)
     except DoesNotFit as trouble:
@@ -42,6 +45,16 @@ def texts_of(messages: Messages) -> Iterator[str]:
         yield from (call.arguments for call in message.tool_calls)
 
 
+def estimate_of(more: Messages, tools: Tools) -> int:
+    """About how many tokens these add to a request."""
+    return tokens_of_messages(texts_of(more)) + sum(tokens_of(json.dumps(tool)) for tool in tools)
+
+
+def messages_of(texts: Iterable[tuple[str, str]]) -> tuple[ChatMessage, ...]:
+    """Roles and texts as messages."""
+    return tuple(ChatMessage(role, text) for role, text in texts)
+
+
 def request_of(
     job: Job, target: Target, kept: Kept, more: Messages = (), tools: Tools = ()
 ) -> ChatRequest:
@@ -53,6 +66,8 @@ def request_of(
     for name in ("stop", "functions"):
         if known.get(name):
             known[name] = tuple(known[name])
+    if job.parameters.get("tool_choice") == "required" and any(m.role == "tool" for m in more):
+        known["tool_choice"] = "auto"  # it has called one
     return ChatRequest(
         model=target.model_name,
         messages=(*messages, *more),

@@ -32,16 +32,22 @@ class Breaker:
         self._until = 0.0
         self._trying = False
 
-    def before(self) -> None:
-        """Ask to call. Raises `Resting` while the model is left alone."""
+    def before(self) -> bool:
+        """Ask to call; True if it is the one that tries. Raises `Resting` while it is left alone."""
         left = self._until - self._now()
         if left > 0 or self._trying:
             raise Resting(f"{self.name} failed {self._failures} times in a row", left)
         self._trying = self._failures >= FAILURES
+        return self._trying
 
-    def after(self, trouble: ProviderError | None) -> None:
-        """Note how a call ended; None is a success, and so is whatever isn't the provider's fault."""
-        was_trying, self._trying = self._trying, False
+    def after(self, trouble: ProviderError | None, was_trying: bool) -> None:
+        """Note how a call ended; None is a success, and so is whatever isn't the provider's fault.
+
+        While one tries, what was begun before says nothing new.
+        """
+        if self._trying and not was_trying:
+            return
+        self._trying = False
         if trouble is None or trouble.code not in UNWELL:
             self._failures, self._rest = 0, REST_SECONDS
             return
@@ -53,9 +59,9 @@ class Breaker:
         self._until = self._now() + self._rest
         log.warning("%s is left alone for %.0f s: %s", self.name, self._rest, trouble.code)
 
-    def forget(self) -> None:
+    def forget(self, was_trying: bool) -> None:
         """A call that was asked for wasn't made, or ended without telling anything."""
-        self._trying = False
+        self._trying = self._trying and not was_trying
 
 
 class Breakers:

@@ -52,7 +52,7 @@ class Gate:
         except asyncio.CancelledError:
             if waiter.may.done() and not waiter.may.cancelled():
                 self.inside -= 1
-            else:
+            elif waiter in self._queue:
                 self._queue.remove(waiter)
             self._let_in()
             raise
@@ -64,8 +64,10 @@ class Gate:
 
     def _let_in(self) -> None:
         while self._queue and self._has_room:
-            self.inside += 1
-            self._queue.popleft().may.set_result(None)
+            waiter = self._queue.popleft()
+            if not waiter.may.done():  # stopped in this very tick, and about to hear of it
+                self.inside += 1
+                waiter.may.set_result(None)
 
     def _tell_places(self, only: _Waiter | None = None) -> None:
         """Tell new places, to one who has just come or, now and then, to all."""

@@ -21,6 +21,7 @@ from conversations.models import (
     Price,
     Provider,
     Reservation,
+    parameter_bytes,
     worst_case_nanos,
 )
 from conversations.models.base import new_id
@@ -82,7 +83,10 @@ class Target:
 
 @dataclass(slots=True)
 class Job:
-    """A claimed completion with all that running it needs."""
+    """A claimed completion with all that running it needs.
+
+    `history` may be cut, `more` follows it and may not: both are roles and texts.
+    """
 
     completion: UUID
     conversation: UUID
@@ -92,6 +96,7 @@ class Job:
     system_text: str
     parameters: dict[str, Any]
     history: list[tuple[str, str]]
+    more: list[tuple[str, str]]
     replies: list[Reply]
     targets: list[Target]
     call: UUID
@@ -175,7 +180,6 @@ def _job(
     history: list[tuple[str, str]],
     call: UUID,
 ) -> Job:
-    history = [*history, *_repair_of(completion)]
     return Job(
         completion=completion.pk,
         conversation=completion.conversation_id,
@@ -185,6 +189,7 @@ def _job(
         system_text=completion.preset_version.instructions,
         parameters=completion.parameters,
         history=history,
+        more=_repair_of(completion),
         replies=replies,
         targets=targets_of(completion.preset_version_id),
         call=call,
@@ -232,7 +237,7 @@ def reserve_call(job: Job, call: UUID, target: Target, more: Iterable[str] = ())
     most = job.parameters.get("max_tokens")
     bound = worst_case_nanos(
         target.price,
-        sum(len(text.encode()) for text in texts),
+        sum(len(text.encode()) for text in texts) + parameter_bytes(job.parameters),
         len(texts),
         most * len(job.replies) if most else None,
     )

@@ -5,8 +5,9 @@ Each call is shown as a part of its own, in the first reply; what isn't offered 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from conversations.engine.writer import Writer
@@ -16,8 +17,25 @@ from conversations.tools.lines import call_line, result_line
 
 # The last one is asked without tools, so that it answers.
 MOST_ROUNDS = 6
+MOST_CALLS = 16
 TOOL_CALL = "tool_call"
+# What no database takes: NUL, and halves of characters.
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+TOO_MANY = Result("Too many calls at once; this one was not run.", 0.0, failed=True)
 NOT_OFFERED = Result("This preset doesn’t offer that tool; nothing was run.", 0.0, failed=True)
+
+
+def storable(text: str) -> str:
+    """`text` as any database takes it."""
+    if text.isascii() and "\0" not in text:
+        return text
+    return UNSTORABLE.sub("\ufffd", text)
+
+
+def cleaned(call: ToolCall) -> ToolCall:
+    """A call whose every text can be stored and sent."""
+    pk, name, arguments = map(storable, (call.id, call.name, call.arguments))
+    return replace(call, id=pk, name=name, arguments=arguments)
 
 
 @dataclass
@@ -48,10 +66,10 @@ class Round:
         """Run what was asked for, one after the other; returns what the next round is told."""
         offered = {tool["function"]["name"] for tool in self.tools}
         told = [ChatMessage("assistant", "".join(self.said), tool_calls=tuple(self.asked))]
-        for call in self.asked:
+        for place, call in enumerate(self.asked):
             writer.add(TOOL_CALL, call_line(call.id, call.name, call.arguments), anew=True)
-            result = NOT_OFFERED
-            if call.name in offered:
+            result = NOT_OFFERED if call.name not in offered else TOO_MANY
+            if call.name in offered and place < MOST_CALLS:
                 result = await toolbox.run(call.name, call.arguments, asker)
             writer.add(TOOL_CALL, result_line(result))
             told.append(ChatMessage("tool", result.text, tool_call_id=call.id))

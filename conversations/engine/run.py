@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import re
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -26,9 +25,9 @@ from conversations.engine.estimate import tokens_of
 from conversations.engine.frames import Bus, Settled, running
 from conversations.engine.gate import Gates
 from conversations.engine.judging import judged, judgement
-from conversations.engine.rounds import MOST_ROUNDS, Round
+from conversations.engine.rounds import MOST_ROUNDS, Round, cleaned, storable
 from conversations.engine.writer import Pace, PartText, Writer
-from conversations.models import Call, Part, State
+from conversations.models import Call, Completion, Part, State
 from conversations.models.base import new_id
 from conversations.providers import KINDS
 from conversations.providers.base import (
@@ -53,8 +52,6 @@ from conversations.tools.base import Asker, Toolbox
 log = logging.getLogger(__name__)
 
 MOST_CHARACTERS = 2_000_000
-# What no database takes: NUL, and halves of characters.
-UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 MOST_TRIES = 3
 NOBODY = UUID(int=0)
 JSON_FORMS = ("json_object", "json_schema")
@@ -93,7 +90,7 @@ class Run:
         self.ending: State | None = None
         self._streaming: asyncio.Task[None] | None = None
         self._first_text_at: float | None = None
-        self._round = Round()
+        self._round = Round(more=asking.messages_of(job.more))
         self._resume()
 
     def _resume(self) -> None:
@@ -194,7 +191,7 @@ class Run:
 
     async def _call_with_cuts(self, target: jobs.Target, kind: str) -> None:
         """Call with what fits the model; where it finds that too long, with less and less."""
-        kept: Kept | None = asking.fitted(self.job, target, self._round.more)
+        kept: Kept | None = asking.fitted(self.job, target, self._round)
         for times in range(len(SHARES) + 1):
             assert kept is not None
             try:
@@ -224,16 +221,16 @@ class Run:
         most = provider.concurrency or KINDS[provider.kind].most_at_once
         breaker = self.around.breakers.of((provider.pk, target.model), target.model_name)
         async with self.around.gates.of(provider.pk, most).entered(self._tell_place):
-            breaker.before()
+            tries = breaker.before()
             try:
                 await self._recorded(target, kind, kept)
             except ProviderError as trouble:
-                breaker.after(trouble)
+                breaker.after(trouble, tries)
                 raise
             except BaseException:
-                breaker.forget()
+                breaker.forget(tries)
                 raise
-            breaker.after(None)
+            breaker.after(None, tries)
 
     def _tell_place(self, place: int) -> None:
         for writer in self.writers:
@@ -243,12 +240,13 @@ class Run:
     async def _recorded(self, target: jobs.Target, kind: str, kept: Kept) -> None:
         """One call to the provider, recorded however it ends."""
         call = store.CallResult(await self._reserved(target), kind, target, timezone.now())
-        call.prompt_estimate, call.left_out = kept.estimate, kept.left_out
+        more, tools = self._round.more, self._round.tools
+        call.prompt_estimate = kept.estimate + asking.estimate_of(more, tools)
+        call.left_out = kept.left_out
         self.calls.append(call)
         began = self.around.pace.now()
         try:
             adapter = self.around.adapter(target)
-            more, tools = self._round.more, self._round.tools
             request = asking.request_of(self.job, target, kept, more, tools)
             async with aclosing(adapter.stream(request, self._rest)) as batches:
                 async for batch in batches:
@@ -282,7 +280,7 @@ class Run:
                 case Reasoning(text, choice):
                     self._write("reasoning", text, choice, call, began)
                 case ToolCall():
-                    self._round.ask(event)
+                    self._round.ask(cleaned(event))
                 case Finish(reason, _choice):
                     self.finish_reason = self.finish_reason or reason
                 case Usage():
@@ -291,8 +289,8 @@ class Run:
                     call.cached_tokens = event.cached_tokens
                     call.usage_source, call.dollars = "provider", event.cost
                 case Begin(response_id, request_id):
-                    call.response_id = (response_id or "")[:200]
-                    call.request_id = (request_id or "")[:200]
+                    call.response_id = storable(response_id or "")[:200]
+                    call.request_id = storable(request_id or "")[:200]
 
     def _write(
         self, kind: str, text: str, choice: int, call: store.CallResult, began: float
@@ -302,11 +300,10 @@ class Run:
         if call.first_token_ms is None:
             call.first_token_ms = round((now - began) * 1000)
         self._round.received = True
+        text = storable(text)
         if not choice and kind == self.says:
             self._round.said.append(text)
         if choice < len(self.writers):
-            if not text.isascii() or "\0" in text:
-                text = UNSTORABLE.sub("\ufffd", text)
             writer = self.writers[choice]
             writer.add(kind, text)
             if writer.characters > MOST_CHARACTERS:
@@ -315,12 +312,12 @@ class Run:
 
     def _estimate(self, call: store.CallResult) -> None:
         """Where the provider counted nothing though it worked: a guess, marked as one."""
-        if call.usage_source != "none" or call.first_token_ms is None:
+        if call.usage_source != "none" or not self._round.received:
             return
         call.prompt_tokens = round((call.prompt_estimate or 0) * call.target.factor)
         call.completion_tokens = sum(
             tokens_of(part.text[part.resumed :]) for writer in self.writers for part in writer.parts
-        )
+        ) + sum(tokens_of(one.name + one.arguments) for one in self._round.asked)
         call.usage_source = "estimated"
 
     def estimate_lost_call(self) -> None:
@@ -329,7 +326,7 @@ class Run:
         if target is None or not any(writer.characters for writer in self.writers):
             return
         try:
-            kept = asking.fitted(self.job, target)
+            kept = asking.fitted(self.job, target, self._round)
         except ContextLength:
             return
         if not self.job.continues:
@@ -339,9 +336,8 @@ class Run:
                 part.resumed = 0
         call = store.CallResult(self.job.call, Call.Kind.FIRST, target, timezone.now())
         call.prompt_estimate, call.left_out = kept.estimate, kept.left_out
-        call.first_token_ms = 0
+        self._round.received = True
         self._estimate(call)
-        call.first_token_ms = None
         self.calls.append(call)
 
     def unsaved(self) -> list[store.Unsaved]:
@@ -389,7 +385,7 @@ class Run:
             for writer in self.writers:
                 own = [part for part in parts if part.message == writer.message]
                 html = {part.index: part.html for part in own}
-                told = facts | _thought(own) | judgement(own)
+                told = facts | _thought(own) | judgement(own) | _silence(outcome, own)
                 self.around.bus.publish(
                     Settled(self.job.conversation, writer.message, outcome.state, told, html)
                 )
@@ -435,6 +431,11 @@ class Run:
             return part.seconds
         stored = next(reply for reply in self.job.replies if reply.message == writer.message)
         return stored.parts[part.index].seconds if part.index < len(stored.parts) else None
+
+
+def _silence(outcome: store.Outcome, parts: list[store.FinalPart]) -> dict[str, str]:
+    """A provider that was asked for several answers may give fewer."""
+    return {} if parts or outcome.state != State.DONE else Completion.SILENT
 
 
 def _thought(parts: list[store.FinalPart]) -> dict[str, str]:

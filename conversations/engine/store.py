@@ -243,7 +243,7 @@ def settle(
         left_out=sent.left_out if sent else 0,
         window_tokens=sent.target.window if sent else None,
         cost_nanos=None if not charged or None in charged else sum(filter(None, charged)),
-        cost_source=costs[-1][1] if costs else "none",
+        cost_source=_source_of(calls, costs),
         first_token_ms=next(
             (c.first_token_ms for c in calls if c.first_token_ms is not None), None
         ),
@@ -254,6 +254,12 @@ def settle(
     completion = record_calls(job, calls)
     Reservation.objects.filter(completion_id=job.completion).delete()
     return completion.facts()
+
+
+def _source_of(calls: list[CallResult], costs: list[tuple[int | None, str]]) -> str:
+    """Where the figure is from: of the last call that cost anything."""
+    used = [source for call, (_cost, source) in zip(calls, costs, strict=True) if call.was_used]
+    return used[-1] if used else "none"
 
 
 def _written(calls: list[CallResult]) -> int | None:
@@ -368,4 +374,6 @@ def _entry(
         cost_source=source,
         input_nanos_per_million=price.input_nanos_per_million if price else None,
         output_nanos_per_million=price.output_nanos_per_million if price else None,
+        cached_tokens=call.cached_tokens,
+        cached_nanos_per_million=price.cached_nanos_per_million if price else None,
     )

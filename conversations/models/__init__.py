@@ -11,6 +11,7 @@ from conversations.models.spending import (
     Reservation,
     cost_nanos,
     nanos_of,
+    parameter_bytes,
     worst_case_nanos,
 )
 
@@ -42,5 +43,6 @@ __all__ = [
     "User",
     "cost_nanos",
     "nanos_of",
+    "parameter_bytes",
     "worst_case_nanos",
 ]

@@ -185,6 +185,9 @@ class Completion(models.Model):
     def __str__(self) -> str:
         return f"completion {self.pk}"
 
+    # What viewers are told of a reply in which nothing came though others of its request did.
+    SILENT: ClassVar = {"state": "failed", "error": "empty_reply"}
+
     @property
     def is_open(self) -> bool:
         return self.state in OPEN

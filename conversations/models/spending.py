@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import Q, Sum
@@ -42,6 +43,18 @@ def cost_nanos(
 # What a request holds beside the texts, generously: names of fields, roles, parameters.
 ENVELOPE_BYTES = 2_000
 ENVELOPE_BYTES_PER_MESSAGE = 64
+
+
+# Each of the tools that ship is described in less.
+TOOL_BYTES = 2_000
+LARGE = ("json_schema", "functions", "extra_body", "logit_bias", "stop")
+
+
+def parameter_bytes(parameters: dict[str, Any]) -> int:
+    """The most that parameters add to a request: schemas, functions, extra fields, named tools."""
+    large = [parameters[name] for name in LARGE if parameters.get(name)]
+    tools = parameters.get("tools") or []
+    return sum(len(json.dumps(value)) for value in large) + TOOL_BYTES * len(tools)
 
 
 def worst_case_nanos(
@@ -124,6 +137,8 @@ class LedgerEntry(models.Model):
     usage_source = models.CharField(max_length=10)
     input_nanos_per_million = models.BigIntegerField(null=True)
     output_nanos_per_million = models.BigIntegerField(null=True)
+    cached_tokens = models.PositiveBigIntegerField(null=True)
+    cached_nanos_per_million = models.BigIntegerField(null=True)
     cost_nanos = models.BigIntegerField(null=True)
     cost_source = models.CharField(max_length=10)
 
@@ -156,6 +171,11 @@ class LedgerEntry(models.Model):
             return None
         if read is None or written is None or self.prompt_tokens is None:
             return None
-        price = Price(input_nanos_per_million=read, output_nanos_per_million=written)
-        expected = cost_nanos(price, self.prompt_tokens, self.completion_tokens or 0)
+        price = Price(
+            input_nanos_per_million=read,
+            output_nanos_per_million=written,
+            cached_nanos_per_million=self.cached_nanos_per_million,
+        )
+        tokens = self.prompt_tokens, self.completion_tokens or 0, self.cached_tokens
+        expected = cost_nanos(price, *tokens)
         return Decimal(self.cost_nanos - expected) / expected if expected else None

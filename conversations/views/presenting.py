@@ -156,6 +156,8 @@ def present(
         return ShownMessage(message, text=text, siblings=siblings)
     body = "".join(part_markup(message, part, is_open=completion.is_open) for part in parts)
     facts = completion.facts() | _judged(parts)
+    if completion.state == State.DONE and not parts:
+        facts |= Completion.SILENT
     if completion.state == State.QUEUED and completion.waits_for_id is None:
         facts["state"] = State.RUNNING.value
     body = mark_safe(body)  # noqa: S308

@@ -96,3 +96,14 @@ def test_a_second_tab_sees_them_grow(chat, tab):
     other.shows(said=2, replies=4)
     other.is_done()
     chat.shows(said=2, replies=4)
+
+
+def test_trying_again_beside_others_replaces_all_of_them(chat):
+    chat.begins(QUESTION, THREE)
+    chat.shows(said=1, replies=3)
+    chat.is_done()
+    chat.tries_again(THREE, chat.replies.nth(1).locator(".actions [data-do=try-again]"))
+    expect(chat.reply.locator(".branches [data-count]")).to_have_text("6/6")
+    chat.shows(said=1, replies=3)
+    expect(chat.replies.nth(0).locator(".branches [data-count]")).to_have_text("4/6")
+    expect(chat.replies.nth(0).locator(".choose")).to_have_attribute("aria-pressed", "true")
