@@ -235,7 +235,8 @@ MEDIA_ROOT = DATA_DIR / "files"
 
 # --- Limits at the edge ------------------------------------------------------------------------
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
-DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
+# A provider's listing has up to 900 models to tick, and those are counted before any view is asked.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1_000
 MESSAGE_MAX_CHARACTERS = 100_000
 # Sends of one person in a minute; the answer beyond is 429 with Retry-After.
 SENDS_PER_MINUTE = env.int("PARLEY_SENDS_PER_MINUTE", default=60)

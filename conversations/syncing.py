@@ -20,6 +20,9 @@ from conversations.offering import preset_for
 if TYPE_CHECKING:
     from conversations.providers.base import ListedModel
 
+MOST_ID = 200
+# The largest numbers that the columns hold, on every database.
+MOST_NANOS, MOST_TOKENS = 2**63 - 1, 2**31 - 1
 # What a listing tells of a model, by the names of our fields.
 FIELDS = ("context_tokens", "output_tokens", "lora")
 
@@ -69,27 +72,40 @@ class Plan:
 
 
 def listed_models(models: Iterable[ListedModel]) -> list[Listed]:
-    """A listing in our units, each id once, without what can't chat."""
+    """A listing in our units, each id once, without what can't chat or be stored.
+
+    A number that no column holds is unknown.
+    """
     found = {
         model.id: Listed(
             model.id,
             _nanos(model.price_in),
             _nanos(model.price_out),
-            model.context,
-            model.most,
+            _tokens(model.context),
+            _tokens(model.most),
             model.lora,
-            model.aliases,
+            tuple(filter(_is_id, model.aliases)),
         )
         for model in models
-        if model.chats and 0 < len(model.id) <= 200
+        if model.chats and _is_id(model.id)
     }
     return list(found.values())
 
 
+def _is_id(text: str) -> bool:
+    """Whether people can read it and databases keep it: no surrogates, no control characters."""
+    return 0 < len(text) <= MOST_ID and text.isprintable() and not text.isspace()
+
+
+def _tokens(count: int | None) -> int | None:
+    return count if count is not None and 0 < count <= MOST_TOKENS else None
+
+
 def _nanos(dollars: Decimal | None) -> int | None:
-    if dollars is None:
+    if dollars is None or not dollars.is_finite() or not 0 <= dollars <= MOST_NANOS:
         return None
-    return int((dollars * NANOS).to_integral_value(ROUND_HALF_EVEN))
+    nanos = int((dollars * NANOS).to_integral_value(ROUND_HALF_EVEN))
+    return nanos if nanos <= MOST_NANOS else None
 
 
 def plan(provider: Provider, listing: Iterable[Listed]) -> Plan:

@@ -63,11 +63,13 @@ def model(
 
 
 def set_price(of: LanguageModel, dollars_in: str, dollars_out: str, **fields: object) -> Price:
+    """A price that has counted for a minute."""
+    since = timezone.now() - timedelta(minutes=1)
     return Price.objects.create(
         model=of,
         input_nanos_per_million=int(Decimal(dollars_in) * NANOS),
         output_nanos_per_million=int(Decimal(dollars_out) * NANOS),
-        **fields,
+        **{"valid_from": since} | fields,
     )
 
 

@@ -101,6 +101,34 @@ class PresetFormTests(TestCase):
         self.assertEqual(set(errors), {"temperature", "seed", "extra_body"})
         self.assertEqual(set(self.errors(self.save(extra_body="[1]"))), {"extra_body"})
 
+    def test_the_extra_body_is_no_way_around_the_fields(self):
+        given = '{"top_p": 9, "n": 50, "max_tokens": 999999, "stop": ["x"], "mirostat": 1}'
+        errors = self.errors(self.save(extra_body=given))
+        self.assertEqual(set(errors), {"extra_body"})
+        self.assertIn("top_p, n, max_tokens, stop", errors["extra_body"][0])
+        self.assertFalse(Preset.objects.exists())
+
+    def test_an_answer_that_leaves_no_room_for_a_question_is_refused_with_the_numbers(self):
+        LanguageModel.objects.filter(pk=self.model.pk).update(context_tokens=8192)
+        for most in ("8192", "8191", "8177", "20000"):
+            errors = self.errors(self.save(max_tokens=most))
+            self.assertEqual(set(errors), {"max_tokens"})
+            self.assertIn("8,192", errors["max_tokens"][0])
+            self.assertIn("8,176", errors["max_tokens"][0])
+        self.assertEqual(self.saved(max_tokens="8176"), {"max_tokens": 8176})
+
+    def test_what_is_refused_by_its_bounds_is_not_refused_twice(self):
+        LanguageModel.objects.filter(pk=self.model.pk).update(context_tokens=64, output_tokens=64)
+        self.assertEqual(len(self.errors(self.save(max_tokens="65"))["max_tokens"]), 1)
+        self.assertIn("room", self.errors(self.save(max_tokens="64"))["max_tokens"][0])
+
+    def test_without_a_known_window_any_length_within_the_bounds_is_taken(self):
+        self.assertEqual(self.saved(max_tokens="999999"), {"max_tokens": 999_999})
+
+    def test_a_length_of_zero_leaves_it_to_the_provider(self):
+        LanguageModel.objects.filter(pk=self.model.pk).update(context_tokens=8)
+        self.assertEqual(self.saved(max_tokens="0"), {"max_tokens": 0})
+
     def test_what_is_taken_out_is_unset(self):
         self.saved(temperature="0.5")
         preset = Preset.objects.get()

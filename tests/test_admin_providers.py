@@ -6,6 +6,7 @@ from unittest import mock
 from django.test import TestCase
 from django.urls import reverse
 
+from conversations.admin.provider_pages import MOST_TICKS
 from conversations.models import LanguageModel, LedgerEntry, Preset, Provider, User
 from conversations.providers.base import ListedModel
 from conversations.providers.errors import Forbidden
@@ -136,6 +137,53 @@ class SyncingTests(AdminTestCase):
                 self.address("sync", other), {"listing": page.context["listing"], "offer": ["one"]}
             )
         self.assertFalse(LanguageModel.objects.exists())
+
+    def test_hundreds_may_be_ticked_at_once(self):
+        names = [f"m{number:03}" for number in range(250)]
+        page = self.page(*map(self.listed, names))
+        self.assertEqual(self.post(page, offer=names).status_code, 302)
+        self.assertEqual(LanguageModel.objects.count(), 250)
+
+    def test_a_page_never_has_more_to_tick_than_a_form_may_have(self):
+        priced = [f"p{number:04}" for number in range(5)]
+        for name in priced:
+            making.model(name, price=("9", "9"), at=self.provider)
+        names = priced + [f"m{number:04}" for number in range(1200)]
+        page = self.page(*map(self.listed, names))
+        shown = page.context["new"]
+        self.assertEqual((len(page.context["prices"]), len(shown)), (5, MOST_TICKS - 5))
+        self.assertContains(page, "305 more are not shown")
+        response = self.post(page, offer=[row["name"] for row in shown], price=priced)
+        self.assertEqual(response.status_code, 302)
+        self.assertEqual(LanguageModel.objects.count(), MOST_TICKS)
+
+    def test_what_is_not_shown_is_found_by_a_part_of_its_id(self):
+        models = [self.listed(f"m{number:04}") for number in range(1200)]
+        with self.listing(*models):
+            page = self.client.get(self.address("sync", self.provider), {"find": " M119"})
+        self.assertEqual(
+            [row["name"] for row in page.context["new"]], [f"m119{n}" for n in range(10)]
+        )
+        self.assertContains(page, 'name="find" value="M119"')
+        self.assertNotContains(page, "not shown")
+        self.post(page, offer=["m1199"])
+        self.assertEqual(LanguageModel.objects.get().name, "m1199")
+
+    def test_a_short_list_needs_no_second_search(self):
+        self.assertNotContains(self.page(self.listed("one")), 'name="find"')
+
+    def test_whatever_is_listed_the_page_is_shown_and_applied(self):
+        odd = [
+            self.listed("bad\ud800id"),
+            self.listed("dear", price_in="1e40"),
+            self.listed("other", aliases=("\udfff",), most=2**40),
+            ListedModel("wide", 2**70),
+        ]
+        page = self.page(*odd)
+        self.assertNotContains(page, "bad")
+        self.post(page, offer=["dear", "other", "wide"])
+        self.assertEqual(LanguageModel.objects.filter(output_tokens=None).count(), 3)
+        self.assertIsNone(LanguageModel.objects.get(name="dear").price_at())
 
     def test_a_forbidden_listing_says_that_ids_by_hand_do(self):
         with mock.patch("conversations.connections.listing", side_effect=Forbidden("not yours")):

@@ -149,15 +149,16 @@ class ApartTests(CommittingTestCase):
             return find(words, asker)
 
         async def ask():
-            await Search().call("search_conversations", {"query": "kyoto"}, asker)
+            # It lives on, so that no later thread can have its number.
             threads.append(await sync_to_async(threading.get_ident)())
+            await Search().call("search_conversations", {"query": "kyoto"}, asker)
 
         # A loop of its own, with nothing of the test's context, as a server has it.
         with mock.patch("conversations.tools.search.find", noted):
             server = threading.Thread(target=lambda: asyncio.run(ask()))
             server.start()
             server.join()
-        searching, saving = threads
+        saving, searching = threads
         self.assertNotEqual(searching, saving)
 
 

@@ -42,6 +42,8 @@ TOOLS = "tools"
 NAMES = (*FIELDS, TOOLS, EXTRA)
 UNSET = [("", _("Leave it to the provider"))]
 YES_NO = [*UNSET, ("true", _("Yes")), ("false", _("No"))]
+# Of a model's window, what an answer has to leave: a short question with its envelope.
+LEAST_QUESTION_TOKENS = 16
 BOTH = {"true": True, "false": False}
 EXTRA_HELP = _("More fields of the request, as JSON. None of the fields above can be set here.")
 
@@ -157,12 +159,28 @@ def _stored(value: Any) -> Any:
 def refusals(values: Mapping[str, Any], model: LanguageModel) -> Iterable[tuple[str, str]]:
     """What this model doesn't take: the field's name (None for none of the form's), and why."""
     known = {name: value for name, value in values.items() if name != TOOLS}
-    for refusal in check(known, column_of(model)):
-        yield refusal.field, refusal.sentence
+    refused = check(known, column_of(model))
+    yield from ((refusal.field, refusal.sentence) for refusal in refused)
+    if "max_tokens" not in {refusal.field for refusal in refused}:
+        yield from (("max_tokens", sentence) for sentence in _without_room(values, model))
     if values.get(TOOLS):
         yield from ((TOOLS, sentence) for sentence in _against_tools(values, model))
     if values.get("json_schema") and (trouble := check_schema(values["json_schema"])):
         yield "json_schema", trouble
+
+
+def _without_room(values: Mapping[str, Any], model: LanguageModel) -> Iterable[str]:
+    """Why no question fits beside the longest answer; a length of 0 is the provider's choice."""
+    window, longest = model.context_tokens, values.get("max_tokens")
+    if not window or not longest or longest + LEAST_QUESTION_TOKENS <= window:
+        return
+    yield gettext(
+        "Longest answer: it has to leave room for the question. The model has %(window)s tokens for"
+        " both, so the answer may have at most %(most)s."
+    ) % {
+        "window": f"{window:,}",
+        "most": f"{max(window - LEAST_QUESTION_TOKENS, 0):,}",
+    }
 
 
 def _against_tools(values: Mapping[str, Any], model: LanguageModel) -> Iterable[str]:

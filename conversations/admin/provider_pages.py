@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 SALT = "provider-listing"
 LISTING_SECONDS = 3600
+# Ticks of one form, which has a few fields beside them: see `DATA_UPLOAD_MAX_NUMBER_FIELDS`.
+MOST_TICKS = 900
 decode = msgspec.json.Decoder(list[syncing.Listed]).decode
 
 
@@ -52,7 +54,7 @@ def sync_page(request: HttpRequest, provider: Provider) -> HttpResponse:
         return render(request, "admin/provider_sync.html", context | {"trouble": trouble})
     found = syncing.plan(provider, listing)
     context |= {"plan": found, "listing": _sign(provider, listing), "count": len(listing)}
-    context |= {"new": [_row(one) for one in found.new], "prices": _changes(found)}
+    context |= _shown(found, request.GET.get("find", "").strip())
     return render(request, "admin/provider_sync.html", context)
 
 
@@ -88,6 +90,16 @@ def _apply(request: HttpRequest, provider: Provider, found: Plan) -> HttpRespons
         messages.success(request, told % ", ".join(presets))
     messages.success(request, _("The models are as the provider lists them."))
     return HttpResponseRedirect(reverse("admin:conversations_provider_change", args=[provider.pk]))
+
+
+def _shown(found: Plan, find: str) -> dict[str, Any]:
+    """What can be ticked, where `find` is part of the id: as much as one form takes."""
+    changed = [row for row in _changes(found) if find.lower() in row["name"].lower()]
+    new = [_row(listed) for listed in found.new if find.lower() in listed.name.lower()]
+    prices = changed[:MOST_TICKS]
+    shown = new[: MOST_TICKS - len(prices)]
+    left = len(changed) + len(new) - len(prices) - len(shown)
+    return {"find": find, "prices": prices, "new": shown, "left": left}
 
 
 def _row(listed: Listed) -> dict[str, Any]:

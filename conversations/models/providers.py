@@ -181,14 +181,24 @@ class Price(models.Model):
         return f"${read} in / ${written} out per million"
 
     @classmethod
-    def from_now(cls, model: LanguageModel, read: int, written: int) -> Price:
-        """Store what counts from now on; databases that tell the time in milliseconds agree."""
+    def from_now(
+        cls, model: LanguageModel, read: int, written: int, cached: int | None = None
+    ) -> Price:
+        """Store what counts from now on; databases that tell the time in milliseconds agree.
+
+        Listings don't tell what is cached: unless it is given, it costs what it did, and never
+        more than what is read.
+        """
         now = timezone.now()
+        before = model.price_at() if cached is None else None
+        if before is not None and before.cached_nanos_per_million is not None:
+            cached = min(before.cached_nanos_per_million, read)
         return cls.objects.create(
             model=model,
             valid_from=now.replace(microsecond=now.microsecond // 1000 * 1000),
             input_nanos_per_million=read,
             output_nanos_per_million=written,
+            cached_nanos_per_million=cached,
         )
 
 

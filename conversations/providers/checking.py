@@ -17,6 +17,7 @@ from .matrix import (
     INTEGER,
     JSON_SCHEMA,
     LIST,
+    NOT_EXTRA,
     NUMBER,
     OBJECT,
     TEXT,
@@ -64,8 +65,7 @@ def bounds(taken: Taken) -> str:
 
 def _problems(name: str, value: Any, taken: Mapping[str, Taken]) -> Iterator[str]:
     if name == EXTRA:
-        if not isinstance(value, Mapping):
-            yield "The extra body has to be a JSON object."
+        yield from _extra(value)
         return
     field = FIELDS.get(name)
     if field is None:
@@ -75,6 +75,13 @@ def _problems(name: str, value: Any, taken: Mapping[str, Taken]) -> Iterator[str
     else:
         for sentence in CHECKS[field.type](value, taken[name]):
             yield f"{field.label}: {sentence}"
+
+
+def _extra(value: Any) -> Iterator[str]:
+    if not isinstance(value, Mapping):
+        yield "The extra body has to be a JSON object."
+    elif found := ", ".join(name for name in value if name in NOT_EXTRA):
+        yield f"The extra body can't have {found} in it: that is set by a field, or by the request."
 
 
 def _integer(value: Any, taken: Taken) -> Iterator[str]:

@@ -90,6 +90,13 @@ FIELDS: dict[str, Field] = {
     "logit_bias": Field(OBJECT, "Token bias", "Token ids and by how much they are preferred."),
 }  # fmt: skip
 
+# What the extra body can't set: what has a field of its own or belongs to the request itself, and
+# other words for the same, which would cost money that nobody reserved.
+NOT_EXTRA = frozenset(FIELDS) | {
+    "model", "models", "messages", "prompt", "stream", "stream_options", "tools", "function_call",
+    "user", "best_of", "max_completion_tokens", "max_new_tokens", "max_output_tokens", "n_predict",
+}  # fmt: skip
+
 MOST_CHOICES = 4
 JSON_OBJECT, JSON_SCHEMA = "json_object", "json_schema"
 EFFORTS = ("minimal", "low", "medium", "high")

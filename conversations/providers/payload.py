@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from .base import ChatMessage, ChatRequest, Parameters, ToolCall
-from .checking import check, finite
+from .checking import EXTRA, check, finite
 from .errors import BadRequest
 from .matrix import FIELDS, JSON_SCHEMA, TELLS_USAGE, TELLS_USER, column
 
@@ -40,7 +40,8 @@ def set_values(request: ChatRequest) -> dict[str, Any]:
 
 def refuse_unfit(request: ChatRequest, kind: str, options: Mapping[str, Any]) -> None:
     """Raise `BadRequest` for what this model doesn't take: it was offered, so it isn't left out."""
-    refusals = check(set_values(request), column(kind, options, request.limits))
+    values = set_values(request) | {EXTRA: request.parameters.extra_body}
+    refusals = check(values, column(kind, options, request.limits))
     if refusals:
         raise BadRequest(" ".join(refusal.sentence for refusal in refusals))
 
@@ -48,7 +49,7 @@ def refuse_unfit(request: ChatRequest, kind: str, options: Mapping[str, Any]) ->
 def chat_body(
     request: ChatRequest, kind: str, *, include_usage: bool = True, limit_name: str = "max_tokens"
 ) -> dict[str, Any]:
-    """The fields of a request. What the extra body repeats of ours does not count."""
+    """The fields of a request. What the extra body repeats of ours is refused before."""
     parameters = request.parameters
     body: dict[str, Any] = dict(parameters.extra_body)
     body["model"] = request.model

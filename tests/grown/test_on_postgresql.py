@@ -13,7 +13,9 @@ ROOT = Path(__file__).resolve().parents[2]
 FILES = [
     "test_models", "test_constraints", "test_trees", "test_turns", "test_turns_ending", "test_turns_together",
     "test_ledger", "test_engine", "test_engine_leases", "test_engine_trouble", "test_views", "test_posts", "test_pages",
-    "test_prepared", "test_insert", "test_history",
+    "test_prepared", "test_insert", "test_history", "test_choices", "test_repairs", "test_syncing",
+    "test_engine_context", "test_engine_gates", "test_engine_tools", "test_engine_nonsense",
+    "test_turns_context", "test_tools_search", "test_admin_presets", "test_admin_providers",
 ]  # fmt: skip
 
 

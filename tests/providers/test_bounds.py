@@ -242,5 +242,42 @@ def test_bounds_read_as_words():
         assert checking.bounds(matrix.Taken(low, high, above=above)) == words
 
 
+ELSEWHERE = [
+    "model",
+    "messages",
+    "prompt",
+    "stream",
+    "stream_options",
+    "tools",
+    "functions",
+    "user",
+    "max_completion_tokens",
+    "best_of",
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", [*matrix.FIELDS, *ELSEWHERE])
+def test_the_extra_body_takes_the_place_of_no_other_field(kind, name):
+    (refusal,) = checking.check({"extra_body": {name: 1, "mirostat": 2}}, matrix.column(kind))
+    assert refusal.field == "extra_body"
+    assert f" {name} " in refusal.sentence
+    assert "mirostat" not in refusal.sentence
+
+
+def test_everything_that_the_extra_body_may_not_have_is_named_at_once():
+    extra = {"top_p": 9, "n": 50, "max_tokens": 999_999, "stop": ["x"], "mirostat": 1}
+    (refusal,) = checking.check({"extra_body": extra}, matrix.column("deepinfra"))
+    assert "top_p, n, max_tokens, stop" in refusal.sentence
+    assert checking.check({"extra_body": None}, {}) == []
+    assert checking.check({"extra_body": {}}, {}) == []
+
+
+@pytest.mark.parametrize("name", ["max_new_tokens", "max_output_tokens", "n_predict", "models"])
+def test_another_word_for_what_costs_money_is_refused_as_well(name):
+    (refusal,) = checking.check({"extra_body": {name: 1}}, matrix.column("openai_compatible"))
+    assert (refusal.field, name in refusal.sentence) == ("extra_body", True)
+
+
 def test_every_model_is_known_by_its_kind():
     assert set(MODELS) == set(KINDS) == set(matrix.MATRIX) - {"demo"}
