@@ -3,7 +3,6 @@
 import { address, byId, conversationId, deeds, isPhone, openReplies, store, word } from "./dom.js";
 import { menuOpener } from "./menus.js";
 import { go, post, read } from "./net.js";
-import { rename } from "./rename.js";
 import { toast } from "./tell.js";
 
 const REFRESH_MS = 10_000;
@@ -136,6 +135,8 @@ deeds.archive = () => archive(conversationId());
 deeds.delete = () => erase(conversationId());
 deeds["row-archive"] = () => archive(openerRow().dataset.id);
 deeds["row-delete"] = () => erase(openerRow().dataset.id);
+
+const rename = (what) => import("./rename.js").then((module) => module.rename(what));
 
 deeds.rename = () => {
   const head = byId("title");

@@ -295,13 +295,14 @@ class Run:
     def _write(
         self, kind: str, text: str, choice: int, call: store.CallResult, began: float
     ) -> None:
-        now = self.around.pace.now()
-        self._first_text_at = self._first_text_at or now
         if call.first_token_ms is None:
+            now = self.around.pace.now()
+            self._first_text_at = self._first_text_at or now
             call.first_token_ms = round((now - began) * 1000)
-        self._round.received = True
-        text = storable(text)
-        if not choice and kind == self.says:
+            self._round.received = True
+        if not text.isascii() or "\0" in text:
+            text = storable(text)
+        if self._round.tools and not choice and kind == self.says:
             self._round.said.append(text)
         if choice < len(self.writers):
             writer = self.writers[choice]
@@ -378,7 +379,7 @@ class Run:
     async def settle(self, outcome: store.Outcome) -> dict[str, str] | None:
         """Store the end, then tell it. The database may be gone for a while: try again."""
         parts = [part for writer in self.writers for part in await self._final_parts(writer)]
-        if outcome.state == State.DONE:
+        if outcome.state == State.DONE and self.says == Part.Kind.JSON:
             parts = await asyncio.to_thread(judged, parts, self.job.parameters.get("json_schema"))
         facts = await self._settled(outcome, parts)
         if facts is not None:
