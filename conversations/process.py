@@ -90,6 +90,7 @@ class Process:
             RENDERER_VERSION,
             built_in_toolbox(),
         )
+        self.surroundings = surroundings
         self.engine = Engine(surroundings, self._after) if runs else None
         self.hub = Hub(self.bus, StoredReader(self.engine)) if serves else None
         self.relay = Relay(self.bus, self._ordered) if settings.GROWN else None
@@ -164,7 +165,7 @@ class Process:
 
         if not job.titling or facts.get("state") != "done":
             return
-        if written := await titles.write_title(job, self.adapters):
+        if written := await titles.write_title(job, self.surroundings):
             html = title_html(job.conversation, *written)
             self.bus.publish(Shown(job.conversation, html))
 

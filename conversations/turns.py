@@ -197,7 +197,7 @@ def continue_(
     taken = (
         Message.objects.filter(pk=reply.pk, completion=before)
         .exclude(completion__state__in=[State.QUEUED, State.RUNNING])
-        .update(completion=completion)
+        .update(completion=completion, finish_reason="")
     )
     if taken != 1:
         raise Conflict(_("This reply is still being written."), code="running")

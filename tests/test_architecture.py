@@ -33,7 +33,10 @@ MAY = {
     },
     "engine.store": {"models", "engine.jobs"},
     # The second part of the store: what a title needs to read and keep.
-    "engine.titles": {"models", "engine.jobs", "engine.store", "engine.estimate", "providers"},
+    "engine.titles": {
+        "models", "engine.jobs", "engine.store", "engine.estimate", "engine.rounds", "engine.run",
+        "providers",
+    },
     # The names of states and kinds, no rows: see `ONLY`.
     "engine.run": {
         "engine.jobs", "engine.store", "engine.asking", "engine.context", "engine.estimate",

@@ -92,6 +92,16 @@ class FewAnswersTests(EngineTestCase):
         PresetVersion.objects.update(parameters={"n": 3})
         super().setUp()
 
+    async def test_each_choice_ends_for_its_own_reason(self):
+        ends = [Finish("length", 1), Finish("stop", 0), Finish("stop", 2)]
+        texts = [Text(f"Choice {number}", number) for number in range(3)]
+        done, seen, _adapter = await self.run_with([[*texts, *ends]])
+        self.assertEqual(done.finish_reason, "stop")
+        expected = ["stop", "length", "stop"]
+        self.assertEqual([one.facts["finish"] for one in seen.settled], expected)
+        later = await in_db(shown)([reply.pk for reply in self.turn.replies])
+        self.assertEqual([one.facts["finish"] for one in later], expected)
+
     async def test_one_that_never_came_is_told_as_empty_now_and_later(self):
         done, seen, _adapter = await self.run_with([[Text("Only one", 0), Finish("stop", 0)]])
         self.assertEqual(done.state, State.DONE)

@@ -205,7 +205,7 @@ class TitleTests(EngineTestCase):
         job = await playing.claimed(self.completion)
         done = store.Outcome(State.DONE)
         await database_sync_to_async(store.settle)(job, done, [], [])
-        result = await titles.write_title(job, lambda _target: adapter)
+        result = await titles.write_title(job, playing.surroundings(adapter))
         return result, adapter, await in_db(Conversation.objects.get)()
 
     async def test_the_first_exchange_is_named_by_the_chosen_preset(self):

@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -23,7 +23,7 @@ from conversations.engine.breaker import Breakers
 from conversations.engine.context import SHARES, Kept
 from conversations.engine.estimate import tokens_of
 from conversations.engine.frames import Bus, Settled, running
-from conversations.engine.gate import Gates
+from conversations.engine.gate import Gates, Told
 from conversations.engine.judging import judged, judgement
 from conversations.engine.rounds import MOST_ROUNDS, Round, cleaned, storable
 from conversations.engine.writer import Pace, PartText, Writer
@@ -71,6 +71,29 @@ class Surroundings:
     gates: Gates = field(default_factory=Gates)
     breakers: Breakers = field(default_factory=Breakers)
 
+    @asynccontextmanager
+    async def turn(
+        self, target: jobs.Target, tell: Told = lambda place: None
+    ) -> AsyncIterator[None]:
+        """A call's turn at its provider: waited for in a queue, refused while the model rests.
+
+        `tell` hears the place in the queue. What the call raises is noted of the model.
+        """
+        provider = target.provider
+        most = provider.concurrency or KINDS[provider.kind].most_at_once
+        breaker = self.breakers.of((provider.pk, target.model), target.model_name)
+        async with self.gates.of(provider.pk, most).entered(tell):
+            tries = breaker.before()
+            try:
+                yield
+            except ProviderError as trouble:
+                breaker.after(trouble, tries)
+                raise
+            except BaseException:
+                breaker.forget(tries)
+                raise
+            breaker.after(None, tries)
+
 
 class Run:
     """Runs one claimed job. `stop()` and `interrupt()` end it early; its text is kept."""
@@ -85,6 +108,7 @@ class Run:
         self.part_ids: dict[tuple[UUID, int], UUID] = {}
         self.calls: list[store.CallResult] = []
         self.finish_reason = ""
+        self.finishes: dict[int, str] = {}
         wants_json = job.parameters.get("response_format") in JSON_FORMS
         self.says = Part.Kind.JSON.value if wants_json else Part.Kind.ANSWER.value
         self.ending: State | None = None
@@ -142,10 +166,19 @@ class Run:
         return store.Outcome(
             state=state,
             finish_reason=self.finish_reason,
+            finishes=self._other_finishes(),
             error_code=error.code if error else code,
             error_detail=error.detail[:2000] if error else "",
             generation_ms=self._generation_ms(),
         )
+
+    def _other_finishes(self) -> dict[UUID, str]:
+        """Why the replies beside the first ended, where that differs."""
+        ends = {
+            writer.message: self.finishes.get(choice, "")
+            for choice, writer in enumerate(self.writers)
+        }
+        return {pk: end for pk, end in ends.items() if end and end != self.finish_reason}
 
     def _generation_ms(self) -> int | None:
         if self._first_text_at is None:
@@ -160,7 +193,7 @@ class Run:
         kind, targets = Call.Kind.FIRST, self.job.targets
         for left in reversed(range(MOST_ROUNDS)):
             self._round = Round(tools if left else (), self._round.more)
-            self.finish_reason = ""
+            self.finish_reason, self.finishes = "", {}
             targets = [await self._first_that_answers(targets, kind)]
             if not self._round.goes_on:
                 break
@@ -216,21 +249,8 @@ class Run:
             kind = Call.Kind.RETRY
 
     async def _call(self, target: jobs.Target, kind: str, kept: Kept) -> None:
-        """One call in its turn, unless the model is left alone for now."""
-        provider = target.provider
-        most = provider.concurrency or KINDS[provider.kind].most_at_once
-        breaker = self.around.breakers.of((provider.pk, target.model), target.model_name)
-        async with self.around.gates.of(provider.pk, most).entered(self._tell_place):
-            tries = breaker.before()
-            try:
-                await self._recorded(target, kind, kept)
-            except ProviderError as trouble:
-                breaker.after(trouble, tries)
-                raise
-            except BaseException:
-                breaker.forget(tries)
-                raise
-            breaker.after(None, tries)
+        async with self.around.turn(target, self._tell_place):
+            await self._recorded(target, kind, kept)
 
     def _tell_place(self, place: int) -> None:
         for writer in self.writers:
@@ -281,8 +301,9 @@ class Run:
                     self._write("reasoning", text, choice, call, began)
                 case ToolCall():
                     self._round.ask(cleaned(event))
-                case Finish(reason, _choice):
-                    self.finish_reason = self.finish_reason or reason
+                case Finish(reason, choice):
+                    self.finishes.setdefault(choice, reason)
+                    self.finish_reason = self.finishes.get(0, reason)
                 case Usage():
                     call.prompt_tokens = event.prompt_tokens
                     call.completion_tokens = event.completion_tokens
@@ -387,6 +408,8 @@ class Run:
                 own = [part for part in parts if part.message == writer.message]
                 html = {part.index: part.html for part in own}
                 told = facts | _thought(own) | judgement(own) | _silence(outcome, own)
+                if end := outcome.finishes.get(writer.message):
+                    told["finish"] = end
                 self.around.bus.publish(
                     Settled(self.job.conversation, writer.message, outcome.state, told, html)
                 )

@@ -5,7 +5,7 @@ Every save and settlement is conditional on the claim: who has lost it writes no
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -21,6 +21,7 @@ from conversations.models import (
     Completion,
     Conversation,
     LedgerEntry,
+    Message,
     Part,
     Reservation,
     State,
@@ -89,6 +90,8 @@ class Outcome:
 
     state: State
     finish_reason: str = ""
+    # Of replies beside the first, by message, where it differs.
+    finishes: dict[UUID, str] = field(default_factory=dict)
     error_code: str = ""
     error_detail: str = ""
     generation_ms: int | None = None
@@ -251,6 +254,8 @@ def settle(
     if taken != 1:
         return None
     _store_final(parts)
+    for message, reason in outcome.finishes.items():
+        Message.objects.filter(pk=message).update(finish_reason=reason)
     completion = record_calls(job, calls)
     Reservation.objects.filter(completion_id=job.completion).delete()
     return completion.facts()

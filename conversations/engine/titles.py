@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import aclosing
 from uuid import UUID
 
@@ -13,10 +12,11 @@ from django.utils import timezone
 
 from conversations.engine import jobs, store
 from conversations.engine.estimate import tokens_of, tokens_of_messages
+from conversations.engine.rounds import storable
+from conversations.engine.run import Surroundings
 from conversations.models import Call, Conversation, Preset, Reservation, worst_case_nanos
 from conversations.models.base import new_id
 from conversations.providers.base import (
-    Adapter,
     Begin,
     ChatMessage,
     ChatRequest,
@@ -42,9 +42,7 @@ def title_target() -> jobs.Target | None:
     return targets[0] if targets else None
 
 
-async def write_title(
-    job: jobs.Job, adapter: Callable[[jobs.Target], Adapter]
-) -> tuple[str, int] | None:
+async def write_title(job: jobs.Job, around: Surroundings) -> tuple[str, int] | None:
     """Ask for a title, charge the call, store it; returns title and version, or None: no change."""
     target = await database_sync_to_async(title_target)()
     if target is None:
@@ -53,21 +51,25 @@ async def write_title(
     prompt = ASK.format(question=job.history[0][1][:MOST_EXCERPT], answer=answer[:MOST_EXCERPT])
     call = store.CallResult(new_id(), Call.Kind.TITLE, target, timezone.now())
     await database_sync_to_async(_reserve)(job.completion, call, prompt)
-    text = await _ask(prompt, target, adapter(target), call)
+    text = await _ask(prompt, target, around, call)
     written: tuple[str, int] | None = await database_sync_to_async(_keep)(job, call, _tidy(text))
     return written
 
 
-async def _ask(prompt: str, target: jobs.Target, adapter: Adapter, call: store.CallResult) -> str:
+async def _ask(
+    prompt: str, target: jobs.Target, around: Surroundings, call: store.CallResult
+) -> str:
     request = ChatRequest(
         model=target.model_name,
         messages=(ChatMessage("user", prompt),),
         parameters=Parameters(max_tokens=MOST_TOKENS),
         stream=False,
+        limits=target.limits,
     )
     text = ""
     try:
-        async with aclosing(adapter.stream(request)) as batches:
+        stream = around.adapter(target).stream(request)
+        async with around.turn(target), aclosing(stream) as batches:
             async for batch in batches:
                 for event in batch:
                     match event:
@@ -78,8 +80,8 @@ async def _ask(prompt: str, target: jobs.Target, adapter: Adapter, call: store.C
                             call.completion_tokens = event.completion_tokens
                             call.usage_source, call.dollars = "provider", event.cost
                         case Begin(response_id, request_id):
-                            call.response_id = response_id or ""
-                            call.request_id = request_id or ""
+                            call.response_id = storable(response_id or "")[:200]
+                            call.request_id = storable(request_id or "")[:200]
     except ProviderError as trouble:
         call.error_code, call.error_detail = trouble.code, trouble.detail[:2000]
         return ""

@@ -130,6 +130,8 @@ class Message(models.Model):
     # The request that writes this reply, or wrote its newest piece; one per choice of it.
     completion = models.ForeignKey("Completion", models.CASCADE, null=True, related_name="replies")
     choice = models.PositiveSmallIntegerField(default=0)
+    # Why this choice ended, where the first one ended otherwise.
+    finish_reason = models.CharField(max_length=20, blank=True)
 
     parts: RelatedManager[Part]
     objects = MessageQuerySet.as_manager()

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from .base import (
     Adapter,
+    Begin,
     ChatMessage,
     ChatRequest,
     Endpoint,
@@ -67,6 +68,7 @@ class Answer:
     model: str
     usage: Usage | None = None
     text: str = ""
+    ids: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -167,6 +169,8 @@ class Checkup:
         found = f"{self.model} answers, its first token after {first * 1000:.0f} ms"
         if usage := self.answer.usage:
             found += f", {usage.prompt_tokens} + {usage.completion_tokens} tokens"
+        if self.answer.ids:
+            found += f" ({', '.join(self.answer.ids)})"
         return Step("Answer", True, _since(began), found)
 
     def _note(self, batch: list[Event]) -> None:
@@ -176,6 +180,8 @@ class Checkup:
                 self.answer.text += event.text
             elif isinstance(event, Usage):
                 self.answer.usage = event
+            elif isinstance(event, Begin):
+                self.answer.ids = [one for one in (event.response_id, event.request_id) if one]
 
     def _lists(self, name: str) -> bool:
         return any(name == model.id or name in model.aliases for model in self._listed)

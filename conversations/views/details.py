@@ -10,7 +10,7 @@ from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 
-from conversations.models import Call, Completion, Message
+from conversations.models import Call, Message
 from conversations.problems import NotFound
 from conversations.views.answering import PersonRequest, answers, wants_json
 from conversations.views.presenting import as_json, shown
@@ -47,11 +47,13 @@ def details(request: PersonRequest, pk: UUID, message_pk: UUID) -> HttpResponse:
     completion = message.completion
     calls = list(completion.calls.exclude(kind=Call.Kind.TITLE))
     return render(
-        request, "_details.html", {"details": _details(completion, calls, request.user.is_staff)}
+        request, "_details.html", {"details": _details(message, calls, request.user.is_staff)}
     )
 
 
-def _details(completion: Completion, calls: list[Call], is_staff: bool) -> dict[str, Any]:
+def _details(message: Message, calls: list[Call], is_staff: bool) -> dict[str, Any]:
+    completion = message.completion
+    assert completion is not None
     last = calls[-1] if calls else None
     facts = completion.facts()
     found: dict[str, Any] = {
@@ -69,7 +71,7 @@ def _details(completion: Completion, calls: list[Call], is_staff: bool) -> dict[
         "cost_source": SOURCES.get(completion.cost_source, ""),
         "first_token_seconds": facts.get("first"),
         "tokens_per_second": facts.get("speed"),
-        "finish_reason": completion.finish_reason,
+        "finish_reason": message.finish_reason or completion.finish_reason,
         "window_tokens": completion.window_tokens,
         "room_tokens": completion.room_tokens,
         "left_out": completion.left_out,

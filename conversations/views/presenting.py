@@ -156,6 +156,8 @@ def present(
         return ShownMessage(message, text=text, siblings=siblings)
     body = "".join(part_markup(message, part, is_open=completion.is_open) for part in parts)
     facts = completion.facts() | _judged(parts)
+    if message.finish_reason and completion.state == State.DONE:
+        facts["finish"] = message.finish_reason
     if completion.state == State.DONE and not parts:
         facts |= Completion.SILENT
     if completion.state == State.QUEUED and completion.waits_for_id is None:
@@ -224,11 +226,16 @@ def as_json(message: Message, parts: Iterable[Part]) -> dict[str, Any]:
         "state": completion.state if completion else "done",
         "text": texts["answer"],
         "reasoning": texts["reasoning"],
-        "finish_reason": (completion.finish_reason or None) if completion else None,
+        "finish_reason": _finish(message),
         "error": (completion.error_code or None) if completion else None,
         "usage": _usage(completion),
         "cost": _cost(completion),
     }
+
+
+def _finish(message: Message) -> str | None:
+    completion = message.completion
+    return (message.finish_reason or completion.finish_reason or None) if completion else None
 
 
 def _usage(completion: Completion | None) -> dict[str, Any] | None:
