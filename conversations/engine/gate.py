@@ -13,12 +13,12 @@ Told = Callable[[int], None]
 
 
 class _Waiter:
-    """Somebody in the queue; `told` is the place that they know of."""
+    """Somebody in the queue."""
 
-    __slots__ = ("may", "tell", "told")
+    __slots__ = ("may", "tell")
 
     def __init__(self, tell: Told, may: asyncio.Future[None]) -> None:
-        self.tell, self.may, self.told = tell, may, 0
+        self.tell, self.may = tell, may
 
 
 class Gate:
@@ -70,16 +70,13 @@ class Gate:
                 waiter.may.set_result(None)
 
     def _tell_places(self, only: _Waiter | None = None) -> None:
-        """Tell new places, to one who has just come or, now and then, to all."""
+        """Tell one who has just come, or now and then all: a page may have come later than they."""
         if only is not None:
-            only.told = len(self._queue)
-            only.tell(only.told)
+            only.tell(len(self._queue))
         else:
             self._timer = None
             for place, waiter in enumerate(self._queue, 1):
-                if waiter.told != place:
-                    waiter.told = place
-                    waiter.tell(place)
+                waiter.tell(place)
         if self._queue and self._timer is None:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(TELL_SECONDS, self._tell_places)
