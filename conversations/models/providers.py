@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -20,6 +20,7 @@ from conversations.models.prepared import Prepared
 from conversations.models.secret_field import SecretField
 
 NANOS = 1_000_000_000
+CLOCK_STEP = timedelta(milliseconds=2)
 
 
 def dollars(nanos: int) -> str:
@@ -184,18 +185,18 @@ class Price(models.Model):
     def from_now(
         cls, model: LanguageModel, read: int, written: int, cached: int | None = None
     ) -> Price:
-        """Store what counts from now on; databases that tell the time in milliseconds agree.
+        """Store what counts from now on, also by a database that tells the time in milliseconds.
 
         Listings don't tell what is cached: unless it is given, it costs what it did, and never
         more than what is read.
         """
-        now = timezone.now()
+        since = timezone.now() - CLOCK_STEP
         before = model.price_at() if cached is None else None
         if before is not None and before.cached_nanos_per_million is not None:
             cached = min(before.cached_nanos_per_million, read)
         return cls.objects.create(
             model=model,
-            valid_from=now.replace(microsecond=now.microsecond // 1000 * 1000),
+            valid_from=since.replace(microsecond=since.microsecond // 1000 * 1000),
             input_nanos_per_million=read,
             output_nanos_per_million=written,
             cached_nanos_per_million=cached,
