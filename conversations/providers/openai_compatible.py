@@ -56,6 +56,8 @@ class OpenAICompatible:
             )
             async for batch in batches(reply, decoder, rest):
                 yield batch
+        except errors.ProviderError as error:
+            raise self.explained(error) from error.__cause__
         finally:
             await reply.aclose()
 

@@ -7,7 +7,17 @@ import pytest
 from conversations.providers import adapter_for, base
 from conversations.providers.messages import GO_ON, USE_RESULTS
 from tests.providers.fixture_server import KEY
-from tests.providers.talking import KINDS, call, outcome, refused, reply, request, sent, with_server
+from tests.providers.talking import (
+    KINDS,
+    call,
+    events,
+    outcome,
+    refused,
+    reply,
+    request,
+    sent,
+    with_server,
+)
 from tests.providers.wire_rules import complaints
 
 PARTS = ({"type": "text", "text": "Hello"}, {"type": "text", "text": "you"})
@@ -218,3 +228,9 @@ def test_a_missing_or_wrong_key_is_refused(kind, key):
     came, _ = call(kind, request(kind), reply(kind), key=key)
     assert (came.error.code, came.error.status, came.error.retryable) == ("auth", 401, False)
     assert ("key page" in came.error.detail) is (kind == "aimlapi")
+
+
+def test_the_hint_about_the_key_page_comes_with_a_refusal_inside_a_stream_too():
+    told = events({"error": {"type": "authentication_error", "message": "no"}}, done=False)
+    came, _ = call("aimlapi", request("aimlapi"), told)
+    assert (came.error.code, "key page" in came.error.detail) == ("auth", True)
