@@ -59,6 +59,16 @@ export function markCurrent() {
     else link?.removeAttribute("aria-current");
   }
   markRunning();
+  markTitle();
+}
+
+/** The list may have been read before the title changed, and have come after that was told. */
+function markTitle() {
+  const row = rowOf(conversationId());
+  const { version } = byId("title")?.dataset ?? {};
+  if (!row || !(Number(version) > Number(row.dataset.version))) return;
+  row.querySelector(".side-title").textContent = byId("title").textContent.trim();
+  row.dataset.version = version;
 }
 
 /** The room has changed: close the drawer, mark the row. */

@@ -217,3 +217,19 @@ def test_text_that_comes_before_a_reply_is_known_to_go_on_is_asked_for(chat, tap
     rests(chat)
     chat.has_text(twice)
     chat.is_done()
+
+
+def test_a_list_from_before_the_new_title_does_not_bring_the_old_one_back(chat, alice):
+    kept = []
+    chat.page.route("**/sidebar/**", lambda route: kept.append((route, route.fetch())))
+    chat.begins(QUESTION)
+    chat.is_done()
+    chat.is_connected()
+    until(lambda: chat.page.wait_for_timeout(20) or kept)
+    path = f"/conversations/{chat.conversation}/rename/"
+    assert alice.post(path, title="Something else").is_success
+    expect(chat.title).to_have_text("Something else")
+    for route, answer in kept:
+        assert "Something else" not in answer.text()
+        route.fulfill(response=answer)
+    expect(chat.rows.first).to_contain_text("Something else")
