@@ -19,6 +19,7 @@ from jsonschema_rs import ValidationError, Validator
 
 from conversations.answers_words import clause_of
 from conversations.answers_work import Outline, Unfit, shortened
+from conversations.providers.loose_json import whole
 from conversations.rendering.json_text import NotJson, decode
 
 LONGEST = 2 * 1024 * 1024
@@ -101,7 +102,7 @@ def _checked(value: Any, schema: Mapping[str, Any], length: int) -> Verdict:
     try:
         errors = _errors(validator, value, many=length * visits <= MOST_REPORTING)
     except UnicodeEncodeError:
-        value = _whole(value)
+        value = whole(value)
         errors = _errors(validator, value, many=False)
     except ValueError as error:
         raise Unfit(f"checking the answer failed ({_line(error)})") from None
@@ -192,12 +193,3 @@ def _broken(error: Exception, schema: Any) -> str:
 
 def _line(error: Exception) -> str:
     return shortened((str(error).splitlines() or [""])[0], 200)[1:-1].rstrip(".")
-
-
-def _whole(value: Any) -> Any:
-    """The value with U+FFFD for halves of characters, which the validator hasn't."""
-    if isinstance(value, str):
-        return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    if isinstance(value, dict):
-        return {_whole(name): _whole(inner) for name, inner in value.items()}
-    return [_whole(inner) for inner in value] if isinstance(value, list) else value

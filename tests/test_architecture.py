@@ -18,7 +18,7 @@ MAY = {
     "engine.frames": set(),
     "engine.estimate": set(),
     "engine.context": {"engine.estimate"},
-    "answers_json": {"answers_words", "answers_work", "rendering"},
+    "answers_json": {"answers_words", "answers_work", "providers", "rendering"},
     "answers_words": set(),
     "answers_work": set(),
     "engine.judging": {"answers_json", "engine.rounds", "engine.store", "models"},

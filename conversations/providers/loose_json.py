@@ -43,16 +43,16 @@ def compact(value: Any) -> str:
     try:
         return _ENCODER.encode(value).decode()
     except UnicodeEncodeError:
-        return _ENCODER.encode(_whole(value)).decode()
+        return _ENCODER.encode(whole(value)).decode()
 
 
-def _whole(value: Any) -> Any:
+def whole(value: Any) -> Any:
     """The value with U+FFFD for halves of characters, which UTF-8 hasn't."""
     if isinstance(value, str):
         return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     if isinstance(value, dict):
-        return {_whole(name): _whole(inner) for name, inner in value.items()}
-    return [_whole(inner) for inner in value] if isinstance(value, list) else value
+        return {whole(name): whole(inner) for name, inner in value.items()}
+    return [whole(inner) for inner in value] if isinstance(value, list) else value
 
 
 def parse(data: bytes) -> Any:
