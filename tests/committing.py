@@ -5,11 +5,11 @@ from importlib import import_module
 from django.db import connection
 from django.test import TransactionTestCase
 
-guards = import_module("conversations.migrations.0002_ledger_append_only")
+guards = import_module("conversations.migrations.0008_append_only")
 
 
 class CommittingTestCase(TransactionTestCase):
-    """Afterwards all tables are emptied; the ledger's guard steps aside for that moment only."""
+    """Afterwards all tables are emptied; the guards of ledger and audit log step aside for that moment only."""
 
     def _fixture_teardown(self):
         with connection.schema_editor() as editor:

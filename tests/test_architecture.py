@@ -46,6 +46,8 @@ MAY = {
     "engine.tasks": {"engine.jobs", "engine.store", "engine.run", "engine.frames", "models"},
     "engine": set(),
     "live": {"engine.frames", "rendering"},
+    "auditing": {"models"},
+    "alerting": {"models"},
     "reserving": {"models"},
     "offering": {"models", "providers"},
     "syncing": {"models", "offering", "providers"},
@@ -63,7 +65,7 @@ MAY = {
     "views": {"models", "problems", "turns", "accounts", "process", "engine.frames", "views"},
     "admin": {
         "models", "offering", "preparing", "process", "providers", "syncing", "connections",
-        "answers_json", "tools",
+        "answers_json", "tools", "auditing", "alerting",
     },
     "preparing": {"models", "offering", "providers"},
     "management": {

@@ -14,7 +14,7 @@ from django.utils import timezone
 from conversations.models.base import new_id
 from conversations.models.conversations import Conversation
 from conversations.models.messages import Message
-from conversations.models.people import User
+from conversations.models.people import Team, User
 from conversations.models.presets import PresetVersion
 from conversations.models.providers import LanguageModel, Price, dollars
 
@@ -129,6 +129,8 @@ class Completion(models.Model):
     # The reply before it on the same branch was still being written when this was asked for.
     waits_for = models.ForeignKey("self", models.SET_NULL, null=True, related_name="waiting")
     asked_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    # The team that it is charged to: the conversation's, otherwise the person's main one.
+    team = models.ForeignKey(Team, models.SET_NULL, null=True, related_name="+")
     client_id = models.CharField(max_length=64)
     preset_version = models.ForeignKey(PresetVersion, models.PROTECT, related_name="+")
     parameters = models.JSONField(default=dict)
@@ -262,6 +264,7 @@ class Call(models.Model):
 
     class Meta:
         ordering: ClassVar = ["started_at"]
+        indexes: ClassVar = [models.Index(fields=["-started_at"], name="call_by_time")]
 
     def __str__(self) -> str:
         return f"{self.kind} call"

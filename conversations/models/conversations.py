@@ -125,6 +125,9 @@ class Access(models.Model):
     conversation = models.ForeignKey(Conversation, models.CASCADE, related_name="accesses")
     user = models.ForeignKey(User, models.CASCADE)
     role = models.CharField(max_length=10, choices=Role, default=Role.READER)
+    # Null: until it is taken away. An administrator's reading ends by itself.
+    until = models.DateTimeField(null=True, blank=True)
+    reason = models.CharField(max_length=200, blank=True)
 
     class Meta:
         constraints: ClassVar = [

@@ -18,11 +18,41 @@ from conversations.models.base import new_id
 from conversations.models.prepared import Prepared
 
 
+class Capability(models.TextChoices):
+    """What an administrator may do. Reading conversations is never implied, and each use is logged."""
+
+    PEOPLE = "people", _("people")
+    PROVIDERS = "providers", _("providers and presets")
+    SPEND = "spend", _("spend and budgets")
+    READ = "read", _("read conversations")
+
+
 class User(AbstractUser):
-    """A person. Addresses are unique whatever their case; a person without one has an empty text."""
+    """A person. Addresses are unique whatever their case; a person without one has an empty text.
+
+    An administrator is one with some capability; a superuser has all of them but reading.
+    """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     email = models.EmailField(_("e-mail address"), blank=True)
+    may_people = models.BooleanField(_("manages people"), default=False)
+    may_providers = models.BooleanField(_("manages providers and presets"), default=False)
+    may_spend = models.BooleanField(_("manages spend and budgets"), default=False)
+    may_read = models.BooleanField(_("may open others’ conversations"), default=False)
+    # The team that private conversations are charged to, with its budgets.
+    main_team = models.ForeignKey(
+        "Team",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("spend counts for"),
+    )
+    # Null: registered, and waits until an administrator lets them in.
+    approved_at = models.DateTimeField(null=True, blank=True, default=timezone.now)
+    suspended_at = models.DateTimeField(null=True, blank=True)
+    # Nobody knows any more who this was.
+    anonymised_at = models.DateTimeField(null=True, blank=True)
 
     class Meta(AbstractUser.Meta):
         constraints: ClassVar = [
@@ -32,9 +62,30 @@ class User(AbstractUser):
             models.UniqueConstraint(Lower("username"), name="user_username_unique"),
         ]
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Whoever has a capability may enter the administration, and nobody else."""
+        self.is_staff = self.is_superuser or any(
+            getattr(self, f"may_{name}") for name in Capability.values
+        )
+        if kwargs.get("update_fields") is not None:
+            kwargs["update_fields"] = {*kwargs["update_fields"], "is_staff"}
+        super().save(*args, **kwargs)
+
     @property
     def display_name(self) -> str:
         return self.get_full_name() or self.username
+
+    def may(self, capability: str) -> bool:
+        """Whether the person is an administrator with this capability."""
+        if not self.is_active:
+            return False
+        if self.is_superuser and capability != Capability.READ:
+            return True
+        return bool(getattr(self, f"may_{capability}"))
+
+    @property
+    def capabilities(self) -> list[str]:
+        return [name for name in Capability.values if self.may(name)]
 
     @property
     def initials(self) -> str:
@@ -52,6 +103,8 @@ class Team(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     name = models.CharField(_("name"), max_length=80)
+    # Whom single sign-on counts in this group is a member.
+    external_group = models.CharField(_("group of single sign-on"), max_length=200, blank=True)
     members = models.ManyToManyField(User, through="Membership", related_name="teams")
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -86,7 +139,7 @@ class Membership(models.Model):
 
 
 class OneTimeLinkManager(models.Manager["OneTimeLink"]):
-    def issue(self, purpose: str, user: User | None = None, minutes: int = 60) -> str:
+    def issue(self, purpose: str, user: User | None = None, minutes: int = 60, **about: Any) -> str:
         """A new secret for `purpose`; only its hash is stored.
 
         Of one person's sign-in links only the newest is good.
@@ -100,6 +153,7 @@ class OneTimeLinkManager(models.Manager["OneTimeLink"]):
                 user=user,
                 token_hash=_hashed(token),
                 expires_at=timezone.now() + timedelta(minutes=minutes),
+                **about,
             )
         return token
 
@@ -126,6 +180,11 @@ class OneTimeLink(models.Model):
     user = models.ForeignKey(User, models.CASCADE, null=True)
     token_hash = models.CharField(max_length=64, unique=True)
     expires_at = models.DateTimeField()
+    created_at = models.DateTimeField(default=timezone.now)
+    # Of an invitation: whom it is for, who made it, and the team that they join.
+    email = models.EmailField(blank=True)
+    made_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    team = models.ForeignKey(Team, models.SET_NULL, null=True, related_name="+")
 
     objects: ClassVar[Any] = OneTimeLinkManager()
 

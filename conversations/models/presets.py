@@ -10,7 +10,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from conversations.models.base import is_uuid, new_id
-from conversations.models.people import User
+from conversations.models.people import Team, User
 from conversations.models.prepared import Prepared
 from conversations.models.providers import LanguageModel
 
@@ -52,6 +52,18 @@ class Preset(models.Model):
     name = models.CharField(_("name"), max_length=80)
     description = models.CharField(_("description"), max_length=200, blank=True)
     enabled = models.BooleanField(_("offered"), default=True)
+    icon = models.CharField(_("icon"), max_length=30, blank=True)
+    # Null: offered by the administrators. Otherwise a person's own, for them alone.
+    owner = models.ForeignKey(
+        User, models.CASCADE, null=True, blank=True, related_name="presets", verbose_name=_("owner")
+    )
+    for_everyone = models.BooleanField(_("for everyone"), default=True)
+    for_teams = models.ManyToManyField(
+        Team, blank=True, related_name="+", verbose_name=_("for teams")
+    )
+    for_people = models.ManyToManyField(
+        User, blank=True, related_name="+", verbose_name=_("for people")
+    )
     order = models.IntegerField(_("order"), default=0)
     is_default = models.BooleanField(_("chosen unless another is"), default=False)
     writes_titles = models.BooleanField(_("writes conversation titles"), default=False)
@@ -90,6 +102,7 @@ class PresetVersion(models.Model):
     parameters = models.JSONField(_("parameters"), default=dict, blank=True)
     language_models = models.ManyToManyField(LanguageModel, through="PresetModel")
     created_at = models.DateTimeField(auto_now_add=True)
+    made_by_name = models.CharField(max_length=200, blank=True)
 
     class Meta:
         constraints: ClassVar = [

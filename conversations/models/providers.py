@@ -75,6 +75,9 @@ class Provider(models.Model):
         _("base URL"), max_length=500, blank=True, validators=[validate_address]
     )
     key: Any = SecretField(_("key"), blank=True, default="")
+    # While a key is being replaced the one before it is asked where the new one is refused.
+    old_key: Any = SecretField(_("key before"), blank=True, default="")
+    old_key_until = models.DateTimeField(null=True, blank=True, editable=False)
     options = models.JSONField(_("options"), default=dict, blank=True)
     enabled = models.BooleanField(_("enabled"), default=True)
     connect_seconds = models.FloatField(default=5, validators=[MinValueValidator(0.1)])
@@ -161,6 +164,8 @@ class Price(models.Model):
     cached_nanos_per_million = models.BigIntegerField(
         _("cached input, nanodollars per million tokens"), null=True, blank=True
     )
+    # Nobody publishes it: the administrator's assumption, so that hard budgets can hold.
+    assumed = models.BooleanField(_("assumed"), default=False)
 
     class Meta:
         ordering: ClassVar = ["-valid_from"]

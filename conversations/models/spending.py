@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from django.db import models
 from django.db.models import Q, Sum
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from conversations.models.base import new_id
 from conversations.models.completions import Completion
@@ -79,6 +80,11 @@ class Reservation(models.Model):
     call_id = models.UUIDField(unique=True)
     # Null: without a price there is no bound.
     amount_nanos = models.BigIntegerField(null=True)
+    # Whom and what it counts for, as the ledger will have it.
+    user_id = models.UUIDField(null=True)
+    team_id = models.UUIDField(null=True)
+    preset_id = models.UUIDField(null=True)
+    provider_id = models.UUIDField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -120,32 +126,42 @@ class LedgerEntry(models.Model):
         CHARGE = "charge"
         CORRECTION = "correction"
 
-    at = models.DateTimeField(default=timezone.now)
-    kind = models.CharField(max_length=10, choices=Kind, default=Kind.CHARGE)
+    at = models.DateTimeField(_("when"), default=timezone.now)
+    # The site's own day then: what budgets, sums and statements count by.
+    day = models.DateField(_("day"), default=timezone.localdate)
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind, default=Kind.CHARGE)
     call_id = models.UUIDField()
     completion_id = models.UUIDField()
     conversation_id = models.UUIDField()
     user_id = models.UUIDField(null=True)
-    user_name = models.CharField(max_length=200)
-    provider_name = models.CharField(max_length=80)
+    user_name = models.CharField(_("person"), max_length=200)
+    team_id = models.UUIDField(null=True)
+    team_name = models.CharField(_("team"), max_length=80, blank=True)
+    provider_id = models.UUIDField(null=True)
+    provider_name = models.CharField(_("provider"), max_length=80)
     model_id = models.UUIDField(null=True)
-    model_name = models.CharField(max_length=200)
+    model_name = models.CharField(_("model"), max_length=200)
     preset_id = models.UUIDField(null=True)
-    preset_name = models.CharField(max_length=80)
-    prompt_tokens = models.PositiveBigIntegerField(null=True)
-    completion_tokens = models.PositiveBigIntegerField(null=True)
+    preset_name = models.CharField(_("preset"), max_length=80)
+    prompt_tokens = models.PositiveBigIntegerField(_("tokens read"), null=True)
+    completion_tokens = models.PositiveBigIntegerField(_("tokens written"), null=True)
     usage_source = models.CharField(max_length=10)
     input_nanos_per_million = models.BigIntegerField(null=True)
     output_nanos_per_million = models.BigIntegerField(null=True)
     cached_tokens = models.PositiveBigIntegerField(null=True)
     cached_nanos_per_million = models.BigIntegerField(null=True)
     cost_nanos = models.BigIntegerField(null=True)
-    cost_source = models.CharField(max_length=10)
+    cost_source = models.CharField(_("cost from"), max_length=10)
+    # Of a correction: who made it, and why.
+    by_id = models.UUIDField(null=True)
+    by_name = models.CharField(_("corrected by"), max_length=200, blank=True)
+    reason = models.CharField(_("reason"), max_length=500, blank=True)
 
     objects = LedgerQuerySet.as_manager()
 
     class Meta:
-        verbose_name_plural = "ledger entries"
+        verbose_name = _("ledger entry")
+        verbose_name_plural = _("ledger")
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["call_id"], condition=Q(kind="charge"), name="ledger_charged_once"
@@ -157,6 +173,12 @@ class LedgerEntry(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["user_id", "at"], name="ledger_by_person"),
+            models.Index(fields=["team_id", "at"], name="ledger_by_team"),
+            models.Index(fields=["preset_id", "at"], name="ledger_by_preset"),
+            models.Index(fields=["provider_id", "at"], name="ledger_by_provider"),
+            models.Index(fields=["model_id", "at"], name="ledger_by_model"),
+            models.Index(fields=["conversation_id"], name="ledger_by_conversation"),
+            models.Index(fields=["call_id"], name="ledger_by_call"),
             models.Index(fields=["at"], name="ledger_by_time"),
         ]
 
@@ -179,3 +201,40 @@ class LedgerEntry(models.Model):
         tokens = self.prompt_tokens, self.completion_tokens or 0, self.cached_tokens
         expected = cost_nanos(price, *tokens)
         return Decimal(self.cost_nanos - expected) / expected if expected else None
+
+
+class DailySum(models.Model):
+    """What one person, team, preset, provider or model, or the whole site, came to on one day.
+
+    Kept in the transaction that adds to the ledger, and rebuildable from it: budgets and the board
+    read these instead of a million entries.
+    """
+
+    class Of(models.TextChoices):
+        SITE = "site", _("site")
+        PERSON = "person", _("person")
+        TEAM = "team", _("team")
+        PRESET = "preset", _("preset")
+        PROVIDER = "provider", _("provider")
+        MODEL = "model", _("model")
+
+    of = models.CharField(max_length=8, choices=Of)
+    # The zero id for the site, and for what has none.
+    subject_id = models.UUIDField()
+    subject_name = models.CharField(max_length=200, blank=True)
+    day = models.DateField()
+    cost_nanos = models.BigIntegerField(default=0)
+    # Charges of which nobody knows the cost.
+    unknown = models.PositiveIntegerField(default=0)
+    charges = models.PositiveIntegerField(default=0)
+    prompt_tokens = models.BigIntegerField(default=0)
+    completion_tokens = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["of", "subject_id", "day"], name="daily_sum_unique")
+        ]
+        indexes: ClassVar = [models.Index(fields=["of", "day"], name="daily_sum_by_day")]
+
+    def __str__(self) -> str:
+        return f"{self.of} {self.day}"
