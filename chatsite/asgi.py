@@ -40,6 +40,11 @@ def threads_for(method: str, path: str) -> ThreadPoolExecutor:
     return SENDS if sends and connection.vendor == "sqlite" else THREADS
 
 
+def is_growing(response: Any) -> bool:
+    """Whether its body is an asynchronous stream, made on the loop while it is sent."""
+    return bool(response.streaming and response.is_async)
+
+
 class Pages(ASGIHandler):
     """Django's handler, with the whole of its synchronous stack run in one thread."""
 
@@ -54,17 +59,33 @@ class Pages(ASGIHandler):
         loop = asyncio.get_running_loop()
         threads = threads_for(scope["method"], scope["path"])
         response = await loop.run_in_executor(threads, self._respond, scope, body)
-        await self.send_response(response, send)
+        if is_growing(response):
+            await self._send_while_wanted(response, receive, send)
+        else:
+            await self.send_response(response, send)
+
+    async def _send_while_wanted(self, response: Any, receive: Any, send: Any) -> None:
+        """Send what is still being made; whoever leaves ends it."""
+        tasks = {
+            asyncio.ensure_future(self.send_response(response, send)),
+            asyncio.ensure_future(self.listen_for_disconnect(receive)),
+        }
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def _respond(self, scope: Any, body: Any) -> HttpResponseBase:
-        """The whole answer to one request; nothing of it is left to be made."""
+        """The answer to one request; only an asynchronous stream is still to be made."""
         set_script_prefix(get_script_prefix(scope))
         request_started.send(sender=self.__class__, scope=scope)
         with body:
             request, error = self.create_request(scope, body)
             response: Any = error if request is None else self.get_response(request)
         response._handler_class = self.__class__
-        if response.streaming:
+        if response.streaming and not is_growing(response):
             response.streaming_content = [b"".join(response.streaming_content)]
         response.close()
         return response

@@ -25,6 +25,14 @@ def secret(name: str, path: Path, make: Callable[[], str]) -> str:
     return file.read_text().strip()
 
 
+def given_secret(name: str) -> str:
+    """The secret `name` that somebody else has given out: its variable, or the file `name`_FILE names."""
+    if value := os.environ.get(name):
+        return value
+    file = os.environ.get(f"{name}_FILE")
+    return Path(file).read_text().strip() if file else ""
+
+
 def _create(file: Path, value: str) -> None:
     """Write `value` to a new file that appears whole; a process that was faster wins."""
     file.parent.mkdir(parents=True, exist_ok=True)

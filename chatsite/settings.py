@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import ipaddress
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
+from django.http import HttpRequest
+from django.templatetags.static import static
 
-from chatsite.secret_files import fernet_key, secret
+from chatsite.secret_files import fernet_key, given_secret, secret
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -67,7 +70,7 @@ ASGI_APPLICATION = "chatsite.asgi.application"
 
 # --- The parts ---------------------------------------------------------------------------------
 INSTALLED_APPS = [
-    "unfold",
+    "chatsite.administration.Administration",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -78,6 +81,8 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
     "channels",
     "csp",
     "django_htmx",
@@ -97,6 +102,8 @@ MIDDLEWARE = [
     "chatsite.csp.Policy",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "conversations.views.guarding.LastSeen",
+    "conversations.views.guarding.SecondFactor",
 ]
 TEMPLATES = [
     {
@@ -142,7 +149,11 @@ CACHES = {
         "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 2},
     }
     if REDIS_URL
-    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    else {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        # Beyond it any third is dropped: counts of wrong tries must not be crowded out.
+        "OPTIONS": {"MAX_ENTRIES": 10_000},
+    }
 }
 CHANNEL_LAYERS = {
     "default": {
@@ -167,7 +178,7 @@ PRIVATE_PROVIDERS = env.bool("PARLEY_PRIVATE_PROVIDERS", default=SITE_IS_LOCAL)
 
 # --- People ------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "conversations.User"
-AUTHENTICATION_BACKENDS = ["conversations.accounts.Backend"]
+AUTHENTICATION_BACKENDS = ["conversations.people.accounts.Backend"]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
@@ -187,7 +198,13 @@ if REGISTRATION not in {"open", "invite", "closed"}:
 REGISTRATION_DOMAINS = [
     domain.lower() for domain in env.list("PARLEY_REGISTRATION_DOMAINS", default=[])
 ]
-ACCOUNT_ADAPTER = "conversations.accounts.AccountAdapter"
+# Who registers without an invitation waits until an administrator lets them in.
+REGISTRATION_APPROVAL = env.bool("PARLEY_REGISTRATION_APPROVAL", default=False)
+ACCOUNT_ADAPTER = "conversations.people.signing_in.AccountAdapter"
+ACCOUNT_FORMS = {
+    "login": "conversations.people.sign_in_form.LoginForm",
+    "signup": "conversations.people.accounts.SignupForm",
+}
 ACCOUNT_LOGIN_METHODS = {"email", "username"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "username*", "password1*", "password2*"]
 ACCOUNT_UNIQUE_EMAIL = True
@@ -196,12 +213,67 @@ ACCOUNT_CHANGE_EMAIL = True
 ACCOUNT_CONFIRM_EMAIL_ON_GET = False
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = None
-ACCOUNT_USER_DISPLAY = "conversations.accounts.display_name"
+ACCOUNT_USER_DISPLAY = "conversations.people.accounts.display_name"
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if HTTPS else "http"
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
+# Wrong tries: five for one name in five minutes, ten from one address in a minute; codes likewise.
+ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/300s/key"}
+
+MFA_ADAPTER = "conversations.people.signing_in.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_TRUST_ENABLED = True
+MFA_FORMS = {
+    "authenticate": "conversations.people.sign_in_form.CodeForm",
+    "reauthenticate": "conversations.people.sign_in_form.CodeAgainForm",
+}
+MFA_TOTP_ISSUER = _public.hostname or "Parley"
+MFA_TOTP_TOLERANCE = 1
+# Where addresses have to be confirmed, nobody signs in before; elsewhere nobody could.
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+
+# Sign-in by OpenID Connect, where an issuer is named.
+OIDC_ISSUER = env.str("PARLEY_OIDC_ISSUER", default="").rstrip("/")
+OIDC_NAME = env.str("PARLEY_OIDC_NAME", default="single sign-on")
+OIDC_GROUPS_CLAIM = env.str("PARLEY_OIDC_GROUPS_CLAIM", default="groups")
+OIDC_ADMIN_GROUP = env.str("PARLEY_OIDC_ADMIN_GROUP", default="")
+OIDC_REGISTRATION = env.bool("PARLEY_OIDC_REGISTRATION", default=True)
+# Nobody signs in by password or passkey; links from the shell still work.
+OIDC_ONLY = env.bool("PARLEY_OIDC_ONLY", default=False)
+OIDC_ORIGINS: list[str] = []
+MFA_PASSKEY_LOGIN_ENABLED = not OIDC_ONLY
+if OIDC_ONLY and not OIDC_ISSUER:
+    raise ImproperlyConfigured("PARLEY_OIDC_ONLY needs PARLEY_OIDC_ISSUER.")
+if OIDC_ISSUER:
+    INSTALLED_APPS[:0] = [
+        "allauth.socialaccount",
+        "allauth.socialaccount.providers.openid_connect",
+    ]
+    OIDC_ORIGINS = [
+        "{0.scheme}://{0.netloc}".format(urlsplit(address))
+        for address in [OIDC_ISSUER, *env.list("PARLEY_OIDC_VIA", default=[])]
+    ]
+    SOCIALACCOUNT_ADAPTER = "conversations.people.single_sign_on.adapter.Adapter"
+    SOCIALACCOUNT_EMAIL_AUTHENTICATION = SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
+    SOCIALACCOUNT_EMAIL_REQUIRED = False
+    SOCIALACCOUNT_PROVIDERS = {
+        "openid_connect": {
+            "provider_class": "conversations.people.single_sign_on.provider.SingleSignOn",
+            "OAUTH_PKCE_ENABLED": True,
+            "SCOPE": env.list("PARLEY_OIDC_SCOPES", default=["openid", "profile", "email"]),
+            "APPS": [
+                {
+                    "provider_id": "sso",
+                    "name": OIDC_NAME,
+                    "client_id": env.str("PARLEY_OIDC_CLIENT_ID"),
+                    "secret": given_secret("PARLEY_OIDC_CLIENT_SECRET"),
+                    "settings": {"server_url": OIDC_ISSUER},
+                }
+            ],
+        }
+    }
 
 EMAIL_CONFIG = env.email("PARLEY_EMAIL_URL", default="consolemail://")
 globals().update(EMAIL_CONFIG)
@@ -210,6 +282,19 @@ ACCOUNT_EMAIL_VERIFICATION = "mandatory" if MAIL_IS_SENT else "optional"
 DEFAULT_FROM_EMAIL = env.str(
     "PARLEY_EMAIL_FROM", default=f"Parley <parley@{_public.hostname or 'localhost'}>"
 )
+
+# Who is told of alerts: mail addresses, and an address that is posted signed JSON.
+ALERT_MAIL = [name.strip() for name in env.list("PARLEY_ALERT_MAIL", default=[])]
+ALERT_WEBHOOK = env.str("PARLEY_ALERT_WEBHOOK", default="")
+ALERT_SECRET = given_secret("PARLEY_ALERT_SECRET")
+if ALERT_WEBHOOK and len(ALERT_SECRET) < 20:
+    raise ImproperlyConfigured(
+        "PARLEY_ALERT_WEBHOOK needs PARLEY_ALERT_SECRET: 20 characters or more, to sign with."
+    )
+
+# --- Presets -----------------------------------------------------------------------------------
+# People may make presets of their own, on the models that are open to them.
+OWN_PRESETS = env.bool("PARLEY_OWN_PRESETS", default=True)
 
 # --- Words and times ---------------------------------------------------------------------------
 LANGUAGE_CODE = env.str("PARLEY_LANGUAGE", default="en")
@@ -244,6 +329,7 @@ SOCKETS_PER_PERSON = env.int("PARLEY_SOCKETS_PER_PERSON", default=50)
 METRICS_TOKEN = env.str("PARLEY_METRICS_TOKEN", default="")
 
 SILENCED_SYSTEM_CHECKS: list[str] = []
+DEFAULT_EXCEPTION_REPORTER_FILTER = "chatsite.error_pages.Filter"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -257,12 +343,20 @@ CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'self'"],
         "img-src": ["'self'", "data:"],
-        "form-action": ["'self'"],
+        # Chromium asks it again of where a post leads on to.
+        "form-action": ["'self'", *OIDC_ORIGINS],
         "object-src": ["'none'"],
         "base-uri": ["'none'"],
         "frame-ancestors": ["'none'"],
     }
 }
+
+
+def _file(name: str) -> Callable[[HttpRequest], str]:
+    """The address of a static file, asked for when a page is made."""
+    return lambda _request: static(name)
+
+
 UNFOLD = {
     "SITE_TITLE": "Parley",
     "SITE_HEADER": "Parley",
@@ -270,5 +364,48 @@ UNFOLD = {
     "SHOW_HISTORY": False,
     "SHOW_BACK_BUTTON": True,
     "SITE_SYMBOL": "forum",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _file("icon.svg")}],
+    "BORDER_RADIUS": "7px",
+    "DASHBOARD_CALLBACK": "conversations.admin.board.context",
+    "SIDEBAR": {"navigation": "conversations.admin.navigation.sections"},
+    "STYLES": [_file("tokens.css"), _file("admin.css")],
+    "SCRIPTS": [_file("admin_theme.js"), _file("admin_keys.js")],
+    # The greys and the accent of `tokens.css`: the light page uses those up to 400, the dark the rest.
+    "COLORS": {
+        "base": {
+            "50": "oklch(0.976 0.005 90)",
+            "100": "oklch(0.955 0.006 90)",
+            "200": "oklch(0.905 0.007 90)",
+            "300": "oklch(0.85 0.008 90)",
+            "400": "oklch(0.64 0.012 85)",
+            "500": "oklch(0.5 0.012 80)",
+            "600": "oklch(0.4 0.012 75)",
+            "700": "oklch(0.36 0.009 75)",
+            "800": "oklch(0.3 0.008 75)",
+            "900": "oklch(0.205 0.006 75)",
+            "950": "oklch(0.17 0.006 75)",
+        },
+        "primary": {
+            "50": "oklch(0.965 0.012 215)",
+            "100": "oklch(0.94 0.02 215)",
+            "200": "oklch(0.89 0.035 215)",
+            "300": "oklch(0.84 0.06 212)",
+            "400": "oklch(0.8 0.085 210)",
+            "500": "oklch(0.74 0.09 210)",
+            "600": "oklch(0.475 0.085 215)",
+            "700": "oklch(0.415 0.08 215)",
+            "800": "oklch(0.36 0.07 215)",
+            "900": "oklch(0.3 0.055 215)",
+            "950": "oklch(0.24 0.04 215)",
+        },
+        "font": {
+            "subtle-light": "oklch(0.485 0.012 75)",
+            "subtle-dark": "oklch(0.73 0.01 90)",
+            "default-light": "oklch(0.3 0.012 75)",
+            "default-dark": "oklch(0.88 0.008 90)",
+            "important-light": "oklch(0.255 0.012 75)",
+            "important-dark": "oklch(0.915 0.008 90)",
+        },
+    },
 }
 TESTING = "pytest" in sys.modules

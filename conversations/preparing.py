@@ -18,7 +18,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from conversations.models import Kind, Provider
-from conversations.offering import offer_models
+from conversations.presets.offering import offer_models
 
 if TYPE_CHECKING:
     from conversations.providers.discovery import LocalServer

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -17,14 +18,19 @@ from channels.db import database_sync_to_async
 from django.conf import settings
 
 from conversations.engine import jobs, titles
+from conversations.engine.breaker import Breakers
 from conversations.engine.frames import Bus, Event, Settled, Shown
 from conversations.engine.relay import Relay
 from conversations.engine.run import Surroundings
 from conversations.engine.tasks import Engine
 from conversations.engine.writer import Pace
 from conversations.live import Hub
+from conversations.oversight import delivering
+from conversations.oversight.housekeeping import keep_house
+from conversations.oversight.noticing import Noticing
 from conversations.providers import adapter_for
 from conversations.providers.base import Adapter, Deadlines, Endpoint
+from conversations.providers.two_keys import TwoKeys
 from conversations.rendering import RENDERER_VERSION, render_part
 from conversations.tools import built_in_toolbox
 
@@ -35,20 +41,25 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CLAIM_SECONDS = 2
+RECHECK_SECONDS = 4
+SEEN_SECONDS = 60
+HOUSE_SECONDS = 5
+TELL_SECONDS = 10
 CLAIM_AT_ONCE = 50
 
 
 class Adapters:
     """One adapter per provider, made anew when the provider changes."""
 
-    def __init__(self) -> None:
+    def __init__(self, noticing: Noticing) -> None:
+        self._noticing = noticing
         self._adapters: dict[UUID, tuple[object, Adapter]] = {}
 
     def __call__(self, target: jobs.Target) -> Adapter:
         provider = target.provider
         known = self._adapters.get(provider.pk)
         if known is None or known[0] != provider.updated_at:
-            known = (provider.updated_at, adapter_for(provider.kind, endpoint_of(provider)))
+            known = (provider.updated_at, adapter_of(provider, self._noticing))
             self._adapters[provider.pk] = known
         return known[1]
 
@@ -57,11 +68,27 @@ class Adapters:
             await adapter.aclose()
 
 
-def endpoint_of(provider: Provider) -> Endpoint:
-    """How the provider is reached; the one place that reads its key."""
+def adapter_of(provider: Provider, noticing: Noticing | None = None) -> Adapter:
+    """A new adapter; while two keys overlap, one that knows both."""
+    new = adapter_for(provider.kind, endpoint_of(provider))
+    if not provider.keys_overlap:
+        return new
+    old = adapter_for(provider.kind, endpoint_of(provider, old=True))
+    return TwoKeys(
+        new,
+        old,
+        lambda: provider.keys_overlap,
+        partial(noticing.new_key_refused, provider) if noticing else lambda trouble: None,
+        partial(noticing.new_key_taken, provider) if noticing else lambda: None,
+    )
+
+
+def endpoint_of(provider: Provider, *, old: bool = False) -> Endpoint:
+    """How the provider is reached; the one place that reads its keys."""
+    key = provider.old_key if old else provider.key
     return Endpoint(
         base_url=provider.base_url,
-        key=provider.key.reveal() if provider.key else None,
+        key=key.reveal() if key else None,
         options=provider.options,
         deadlines=Deadlines(
             connect=provider.connect_seconds,
@@ -81,7 +108,8 @@ class Process:
 
         self.loop = asyncio.get_running_loop()
         self.bus = Bus()
-        self.adapters = Adapters()
+        noticing = Noticing(self._in_database)
+        self.adapters = Adapters(noticing)
         surroundings = Surroundings(
             self.bus,
             Pace(self.loop),
@@ -89,6 +117,8 @@ class Process:
             render_part,
             RENDERER_VERSION,
             built_in_toolbox(),
+            breakers=Breakers(rests=noticing.rests),
+            called=noticing.called,
         )
         self.surroundings = surroundings
         self.engine = Engine(surroundings, self._after) if runs else None
@@ -103,9 +133,20 @@ class Process:
         if self.engine is not None:
             self.engine.open()
             self._hold(asyncio.create_task(self._claim_forever()))
+            self._every(HOUSE_SECONDS, database_sync_to_async(keep_house))
+            if delivering.is_set():
+                self._every(TELL_SECONDS, delivering.tell_waiting)
         if self.hub is not None:
-            self.hub.open()
-            self._hold(asyncio.create_task(self._recheck_forever()))
+            self._watch(self.hub)
+
+    def _watch(self, hub: Hub) -> None:
+        """Whoever may no longer watch stops watching within five seconds."""
+        from conversations.people.sessions import store_seen
+        from conversations.views.reading import recheck
+
+        hub.open()
+        self._every(RECHECK_SECONDS, partial(recheck, hub))
+        self._every(SEEN_SECONDS, database_sync_to_async(store_seen))
 
     async def close(self) -> None:
         """Store and mark what runs, then let go of everything."""
@@ -124,6 +165,28 @@ class Process:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def _in_database(self, work: Callable[..., None], *about: Any) -> None:
+        """Have something written soon; nobody waits for it."""
+        self._hold(asyncio.create_task(self._write(work, *about)))
+
+    async def _write(self, work: Callable[..., None], *about: Any) -> None:
+        try:
+            await database_sync_to_async(work)(*about)
+        except Exception:
+            log.exception("noting what a provider did failed")
+
+    def _every(self, seconds: float, step: Callable[[], Awaitable[object]]) -> None:
+        """Do this now and every so often; what fails once is tried again."""
+        self._hold(asyncio.create_task(self._forever(seconds, step)))
+
+    async def _forever(self, seconds: float, step: Callable[[], Awaitable[object]]) -> None:
+        while True:
+            try:
+                await step()
+            except Exception:
+                log.exception("a regular step failed")
+            await asyncio.sleep(seconds)
+
     async def _claim_forever(self) -> None:
         """Take queued completions that nobody started: another process died or is web only."""
         assert self.engine is not None
@@ -138,18 +201,6 @@ class Process:
                 await asyncio.wait_for(self._claims.wait(), CLAIM_SECONDS)
             except TimeoutError:
                 continue
-
-    async def _recheck_forever(self) -> None:
-        """Whoever may no longer watch stops watching within five seconds."""
-        from conversations.views.reading import recheck
-
-        assert self.hub is not None
-        while True:
-            await asyncio.sleep(4)
-            try:
-                await recheck(self.hub)
-            except Exception:
-                log.exception("checking access failed")
 
     def _ordered(self, what: str, completion: UUID) -> None:
         if self.engine is None:

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from conversations.models import NANOS, LanguageModel, Price, Provider
-from conversations.offering import preset_for
+from conversations.presets.offering import preset_for
 
 if TYPE_CHECKING:
     from conversations.providers.base import ListedModel
@@ -130,7 +130,8 @@ def plan(provider: Provider, listing: Iterable[Listed]) -> Plan:
 def prices_now(provider: Provider) -> Mapping[Any, Price]:
     """The price in force of each of the provider's models, by the model's id."""
     rows = Price.objects.filter(model__provider=provider, valid_from__lte=timezone.now())
-    return {price.model_id: price for price in rows.order_by("valid_from")}
+    rows = rows.select_related("model").order_by("valid_from")
+    return {price.model_id: price for price in rows}
 
 
 def _compare(found: Plan, model: LanguageModel, listed: Listed, price: Price | None) -> None:

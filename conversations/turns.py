@@ -32,7 +32,7 @@ from conversations.models.base import new_id
 from conversations.models.completions import CompletionQuerySet
 from conversations.models.prepared import insert
 from conversations.problems import Conflict, Invalid, NotFound, Refused
-from conversations.reserving import reserve
+from conversations.spending.reserving import Account, account_of, reserve
 
 TITLE_WORDS = 60
 
@@ -193,7 +193,8 @@ def continue_(
     request = Request(author, client_id, _preset_again(author, preset, before), claim)
     assert reply.parent is not None
     check_stored_turn([reply.parent, reply], request.chosen)
-    completion = _completion(conversation, reply.pk, request, continues=before)
+    account = account_of(author, conversation, request.chosen)
+    completion = _completion(conversation, reply.pk, request, account, continues=before)
     taken = (
         Message.objects.filter(pk=reply.pk, completion=before)
         .exclude(completion__state__in=[State.QUEUED, State.RUNNING])
@@ -202,7 +203,7 @@ def continue_(
     if taken != 1:
         raise Conflict(_("This reply is still being written."), code="running")
     reply.completion = completion
-    reservation = reserve(completion, request.chosen.model, path_to=reply.pk)
+    reservation = reserve(completion, request.chosen.model, account, path_to=reply.pk)
     return Turn(conversation, completion, reply.parent, [reply], reservation=reservation)
 
 
@@ -222,6 +223,14 @@ def stop_all(*, user: User, conversation_id: UUID) -> list[UUID]:
     """Ask that every reply of the conversation be stopped; returns the completions that run."""
     rows = Completion.objects.filter(conversation=conversation_id)
     _stop(rows, user)
+    return list(rows.filter(state=State.RUNNING).values_list("pk", flat=True))
+
+
+@transaction.atomic
+def stop_all_of(*, person: User, by: User) -> list[UUID]:
+    """Ask that every reply be stopped that `person` asked for; returns the completions that run."""
+    rows = Completion.objects.filter(asked_by=person)
+    _stop(rows, by)
     return list(rows.filter(state=State.RUNNING).values_list("pk", flat=True))
 
 
@@ -262,7 +271,7 @@ def chosen_preset(user: User, name: str) -> PresetModel:
     chosen = PresetModel.objects.chosen_by(user, name) if name.isprintable() else None
     if chosen is None:
         raise Invalid(
-            _("This preset isn't offered any more. Choose another.")
+            _("This preset isn't offered to you any more. Choose another.")
             if name
             else _("There is no preset to talk to yet."),
             code="preset",
@@ -369,7 +378,8 @@ def _ask(
     """A completion and its empty replies after `asked` (stored with it when new)."""
     waits_for = before if before is not None and before.is_open else None
     lead_id = new_id()
-    completion = _completion(conversation, lead_id, request, waits_for=waits_for)
+    account = account_of(request.author, conversation, request.chosen)
+    completion = _completion(conversation, lead_id, request, account, waits_for=waits_for)
     replies = [
         Message(
             pk=new_id() if choice else lead_id,
@@ -387,7 +397,8 @@ def _ask(
     else:
         insert(asked, *replies)
         insert(part)
-    reservation = reserve(completion, request.chosen.model, path_to=request.repairs or asked.pk)
+    path_to = request.repairs or asked.pk
+    reservation = reserve(completion, request.chosen.model, account, path_to=path_to)
     return Turn(conversation, completion, None, replies, reservation=reservation)
 
 
@@ -395,6 +406,7 @@ def _completion(
     conversation: Conversation,
     lead_id: UUID,
     request: Request,
+    account: Account,
     *,
     continues: Completion | None = None,
     waits_for: Completion | None = None,
@@ -406,10 +418,12 @@ def _completion(
         parameters = {name: value for name, value in parameters.items() if name != "n"}
     if request.repairs is not None:
         parameters = parameters | {"repairs": str(request.repairs), "n": 1}
+    parameters = account.bounded(parameters, request.chosen)
     completion = Completion(
         conversation=conversation,
         lead_id=lead_id,
         asked_by=request.author,
+        team_id=account.charged.team,
         client_id=request.client_id,
         preset_version=version,
         parameters=parameters,

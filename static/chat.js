@@ -4,7 +4,7 @@ import { byId, changed, deeds, titleChanged } from "./dom.js";
 import { openComposer, refresh, stop } from "./composer.js";
 import { saveDraft } from "./draft.js";
 import { askForMore, socketForRoom } from "./live.js";
-import { brought, dress, dressAll, stateCame } from "./message.js";
+import { brought, dress, dressAll, markBeside, stateCame } from "./message.js";
 import "./menus.js";
 import { sentence } from "./net.js";
 import { openThread } from "./scroll.js";
@@ -13,6 +13,7 @@ import { toast } from "./tell.js";
 
 function openRoom() {
   dressAll();
+  markBeside();
   openThread();
   openComposer();
   byId("room").dataset.ready = "";
@@ -65,6 +66,7 @@ document.addEventListener("htmx:sendError", ({ detail }) => {
 document.addEventListener("parley:changed", () => {
   refresh();
   markRunning();
+  markBeside();
 });
 
 document.addEventListener("parley:sent", ({ detail }) => setTimeout(refreshList, 0, { always: detail.isNew }));

@@ -91,7 +91,13 @@ document.addEventListener("input", ({ target }) => {
   tellExcess();
   refresh();
   keep();
+  reckon();
 });
+
+/** What it would cost, by a script that is fetched when somebody first writes. */
+async function reckon() {
+  (await import("./cost.js")).reckon();
+}
 
 document.addEventListener("keydown", (event) => {
   if (event.target !== box() || event.isComposing || event.keyCode === 229) return;
@@ -168,11 +174,12 @@ document.addEventListener("htmx:afterRequest", ({ detail }) => {
 });
 
 // What is offered beside the sentence; sending the same again helps no text that is too long.
-const OFFERS = { 409: "t-conflict", 413: "" };
+const OFFERS = { 402: "t-budget", 409: "t-conflict", 413: "" };
 
 function explain(xhr) {
   const status = xhr?.status ?? 0;
   const text = sentence(status, xhr?.responseText, xhr?.getResponseHeader("Content-Type"));
+  if (status === 402) byId("composer-budget").hidden = true;
   complain(text, OFFERS[status] ?? "t-problem");
 }
 
@@ -207,7 +214,7 @@ function choosePreset(slug) {
   if (!item) return;
   const { name } = item.dataset;
   presetField().value = presetField().dataset.chosen = slug;
-  for (const other of item.parentElement.children) other.setAttribute("aria-checked", other === item);
+  for (const other of item.closest(".menu").querySelectorAll("[data-value]")) other.setAttribute("aria-checked", other === item);
   document.querySelector("[data-preset-name]").textContent = name;
   document.querySelector("[data-withdrawn]")?.remove();
   const about = document.querySelector("[data-preset-about]");

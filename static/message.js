@@ -103,6 +103,15 @@ function allowedOn(article) {
   return new Set(["retry", "details", ...choice, ...(hasText(article) ? ["copy"] : [])]);
 }
 
+/** Mark the replies that stand side by side, for the stylesheet. */
+export function markBeside() {
+  const several = ({ dataset } = { dataset: {} }) => dataset.choices;
+  const all = [...articles()];
+  const beside = all.filter((one, at) => several(one) && (several(all[at - 1]) || several(all[at + 1])));
+  byId("messages")?.toggleAttribute("data-beside", beside.length > 0);
+  for (const one of all) one.toggleAttribute("data-beside", beside.includes(one));
+}
+
 const isBesideOthers = (article) => Boolean(article.dataset.choices) && lastOnes().length > 1 && lastOnes().includes(article);
 
 function offerPresets(button) {

@@ -13,6 +13,7 @@ from conversations import turns
 from conversations.models import (
     NANOS,
     Access,
+    Budget,
     Completion,
     Conversation,
     Kind,
@@ -29,7 +30,7 @@ from conversations.models import (
     User,
 )
 from conversations.models.base import new_id
-from conversations.offering import new_version
+from conversations.presets.offering import new_version
 from conversations.rendering import RENDERER_VERSION, render
 
 PASSWORD = "a long and quiet word"
@@ -182,6 +183,12 @@ def asked(author: User, text: str = "Hello", *, preset: str = "", **rest: object
     """A sent message whose reply is queued: in a new conversation, or in `conversation_id`."""
     verb = turns.send if "conversation_id" in rest else turns.start
     return verb(author=author, text=text, preset=preset, **{"client_id": new_id().hex} | rest)
+
+
+def budget(dollars: str, scope: str = "site", **fields: object) -> Budget:
+    """A hard budget of a month, unless said otherwise."""
+    nanos = int(Decimal(dollars) * NANOS)
+    return Budget.objects.create(scope=scope, amount_nanos=nanos, **fields)
 
 
 def text_of(message_id: UUID) -> str:

@@ -5,9 +5,9 @@ import json
 from django.test import TestCase
 from django.urls import reverse
 
-from conversations.admin.preset_parameters import columns
 from conversations.models import LanguageModel, Preset, User
-from conversations.offering import add_known_models
+from conversations.presets.offering import add_known_models
+from conversations.presets.rules import columns
 from conversations.providers.matrix import FIELDS, MATRIX
 from tests import making
 
@@ -25,7 +25,13 @@ class PresetFormTests(TestCase):
         return LanguageModel.objects.create(provider=provider, name=name, **fields)
 
     def save(self, **values):
-        form = {"name": "Coder", "slug": "coder", "order": "0", "enabled": "on"}
+        form = {
+            "name": "Coder",
+            "slug": "coder",
+            "order": "0",
+            "enabled": "on",
+            "for_everyone": "on",
+        }
         given = {"language_model": self.model.pk} | values
         return self.client.post(reverse(ADD), form | given)
 
@@ -132,7 +138,13 @@ class PresetFormTests(TestCase):
     def test_what_is_taken_out_is_unset(self):
         self.saved(temperature="0.5")
         preset = Preset.objects.get()
-        form = {"name": "Coder", "slug": "coder", "order": "0", "language_model": self.model.pk}
+        form = {
+            "name": "Coder",
+            "slug": "coder",
+            "order": "0",
+            "for_everyone": "on",
+            "language_model": self.model.pk,
+        }
         self.client.post(reverse("admin:conversations_preset_change", args=[preset.pk]), form)
         preset.refresh_from_db()
         self.assertEqual(preset.version.parameters, {})
@@ -156,5 +168,5 @@ class PresetFormTests(TestCase):
 
     def test_the_page_asks_the_same_few_queries_however_many_models_there_are(self):
         add_known_models(self.model.provider)
-        with self.assertNumQueries(3):
+        with self.assertNumQueries(4):
             self.client.get(reverse(ADD))

@@ -1,13 +1,19 @@
 """The provider's pages in the administration: adding by kind, testing, taking over a listing."""
 
+from datetime import timedelta
 from decimal import Decimal
 from unittest import mock
 
-from django.test import TestCase
+from cryptography.fernet import Fernet
+from django.db import connection
+from django.test import TestCase, override_settings
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from conversations.admin.provider_pages import MOST_TICKS
-from conversations.models import LanguageModel, LedgerEntry, Preset, Provider, User
+from conversations.models import AuditEntry, LanguageModel, LedgerEntry, Preset, Provider, User
+from conversations.oversight.alerting import raise_alert
 from conversations.providers.base import ListedModel
 from conversations.providers.errors import Forbidden
 from tests import making
@@ -53,6 +59,190 @@ class AddingTests(AdminTestCase):
     def test_a_server_of_ones_own_needs_its_address(self):
         self.assertContains(self.add(kind="openai_compatible"), "needs its base URL")
         self.assertFalse(Provider.objects.exists())
+
+    def page(self, kind=""):
+        query = {"kind": kind} if kind else {}
+        return self.client.get(reverse("admin:conversations_provider_add"), query)
+
+    def shown(self, kind):
+        form = self.page(kind).context["adminform"]
+        _name, first = form.fieldsets[0]
+        return [field for field in first["fields"] if field != "kind"]
+
+    def test_first_the_kind_is_chosen(self):
+        for page in (self.page(), self.page("odd")):
+            self.assertContains(page, "Where do the models run?")
+            for kind in ("deepinfra", "aimlapi", "cloudflare", "openai_compatible", "demo"):
+                self.assertContains(page, f'href="?kind={kind}"')
+
+    def test_each_kind_asks_for_what_it_needs_and_no_more(self):
+        self.assertEqual(self.shown("deepinfra"), ["name", "new_key"])
+        self.assertEqual(self.shown("aimlapi"), ["name", "new_key"])
+        self.assertEqual(self.shown("cloudflare"), ["name", "account_id", "new_key"])
+        own = ["name", "base_url", "new_key", "new_models"]
+        self.assertEqual(self.shown("openai_compatible"), own)
+        self.assertEqual(self.shown("demo"), ["name"])
+        self.assertNotContains(self.page("demo"), "base_url")
+        self.assertNotContains(self.page("deepinfra"), "account_id")
+
+    def test_what_was_found_on_this_machine_fills_the_form_in(self):
+        found = {"kind": "openai_compatible", "name": "Ollama", "base_url": "http://127.0.0.1:1/v1"}
+        page = self.client.get(reverse("admin:conversations_provider_add"), found)
+        self.assertContains(page, 'value="Ollama"')
+        self.assertContains(page, 'value="http://127.0.0.1:1/v1"')
+
+    def test_afterwards_the_page_says_what_comes_next(self):
+        form = {"name": "New", "options": "{}", "kind": "demo"}
+        add = reverse("admin:conversations_provider_add")
+        page = self.client.post(add, form, follow=True)
+        self.assertContains(page, "What comes next")
+        self.assertContains(page, self.address("check", Provider.objects.get()))
+        self.assertEqual(Preset.objects.count(), 1)
+
+    def test_it_is_audited_without_the_key(self):
+        self.add(kind="deepinfra", new_key=KEY)
+        entry = AuditEntry.objects.get(action="provider.added")
+        self.assertEqual((entry.actor_id, entry.detail["key"]), (self.ada.pk, ["", "…"]))
+        self.assertNotIn("secret", str(entry.detail))
+
+    def test_a_key_that_fits_no_header_is_refused_without_being_shown(self):
+        for key in ("two words", "schlüssel-of-here-1234", "line\x0bbreak"):
+            page = self.add(kind="deepinfra", new_key=key)
+            self.assertContains(page, "no blanks and no special characters")
+            self.assertNotContains(page, key)
+        self.assertFalse(Provider.objects.exists())
+
+    def test_odd_options_and_addresses_are_refused_at_their_fields(self):
+        for options in ("[]", "1", '"x"', "{", "null x"):
+            self.assertEqual(self.add(kind="deepinfra", options=options).status_code, 200)
+        for url in (
+            "ftp://example.com", "http://user:word@example.com/v1", "http://x/v1?key=1", "x", "http://[",
+        ):  # fmt: skip
+            page = self.add(kind="openai_compatible", base_url=url)
+            self.assertTrue(page.context["errors"], url)
+        self.assertFalse(Provider.objects.exists())
+
+    @override_settings(PRIVATE_PROVIDERS=False)
+    def test_a_private_address_is_refused_in_the_form_with_what_allows_it(self):
+        private = (
+            "http://127.0.0.1:11434/v1", "http://localhost/v1", "http://LOCALHOST./v1",
+            "http://api.localhost/v1", "http://192.168.0.7/v1", "http://[::1]/v1",
+            "http://169.254.169.254/latest", "http://[::ffff:10.0.0.1]/v1",
+        )  # fmt: skip
+        for url in private:
+            page = self.add(kind="openai_compatible", base_url=url)
+            self.assertContains(page, "PARLEY_PRIVATE_PROVIDERS", msg_prefix=url)
+        self.assertContains(self.add(kind="deepinfra", base_url=private[0]), "PARLEY_PRIVATE")
+        self.assertFalse(Provider.objects.exists())
+        self.add(kind="openai_compatible", base_url="https://api.example.com/v1/")
+        self.assertEqual(Provider.objects.get().base_url, "https://api.example.com/v1")
+
+
+class ChangingTests(AdminTestCase):
+    def setUp(self):
+        super().setUp()
+        self.provider = making.provider(
+            "Here", kind="cloudflare", base_url="https://x.example/{account_id}", key=KEY,
+            options={"account_id": "a1", "other": "kept"},
+        )  # fmt: skip
+        self.change = reverse("admin:conversations_provider_change", args=[self.provider.pk])
+
+    def post(self, **fields):
+        form = {"name": "Here", "enabled": "on", "account_id": "a1", "options": '{"other": "kept"}'}
+        form["base_url"] = "https://x.example/{account_id}"
+        return self.client.post(self.change, form | SECONDS | fields, follow=True)
+
+    def test_it_keeps_its_key_and_kind_whatever_is_posted(self):
+        at = {"base_url": "https://x.example/other/{account_id}"}
+        page = self.post(new_key="another-key-5678", **at)
+        self.assertContains(page, "Rotate key")
+        self.assertTrue(page.context["errors"])
+        self.post(kind="demo", name="There", **at)
+        self.provider.refresh_from_db()
+        self.assertEqual((self.provider.name, self.provider.kind), ("There", "cloudflare"))
+        self.assertEqual(self.provider.key.reveal(), KEY)
+        self.assertEqual(self.provider.options, {"account_id": "a1", "other": "kept"})
+
+    def test_the_key_is_shown_by_its_end_alone(self):
+        page = self.client.get(self.change)
+        self.assertContains(page, "…1234")
+        self.assertNotContains(page, "secret-key")
+
+    def test_a_stored_key_goes_to_no_address_that_was_changed_afterwards(self):
+        elsewhere = ("https://y.example/v1", "http://x.example/v1", "https://x.example:8443/v1", "")
+        for url in elsewhere:
+            page = self.post(base_url=url)
+            self.assertContains(page, "key for the new address too")
+        self.provider.refresh_from_db()
+        self.assertEqual(self.provider.base_url, "https://x.example/{account_id}")
+
+    def test_another_address_takes_its_own_key_and_forgets_the_others(self):
+        until = timezone.now() + timedelta(hours=1)
+        Provider.objects.update(old_key="older-key-0000", old_key_until=until)
+        self.post(base_url="https://y.example/v1", new_key="another-key-5678")
+        self.provider.refresh_from_db()
+        self.assertEqual(self.provider.base_url, "https://y.example/v1")
+        self.assertEqual(self.provider.key.reveal(), "another-key-5678")
+        self.assertEqual((self.provider.old_key, self.provider.old_key_until), ("", None))
+
+    def test_a_provider_without_a_key_can_be_given_one(self):
+        Provider.objects.update(key="")
+        self.post(new_key=KEY)
+        self.provider.refresh_from_db()
+        self.assertEqual(self.provider.key.reveal(), KEY)
+
+    def test_a_key_that_cannot_be_read_is_said_to_be_and_can_be_written_anew(self):
+        with self.settings(ENCRYPTION_KEYS=Fernet.generate_key().decode()):
+            self.assertContains(self.client.get(self.change), "read with this site")
+            self.post(new_key="another-key-5678")
+            self.provider.refresh_from_db()
+            self.assertEqual(self.provider.key.reveal(), "another-key-5678")
+
+    def test_the_switch_says_what_it_does_and_did(self):
+        making.preset("Small", making.model("small", at=self.provider))
+        self.assertContains(self.client.get(self.change), "1 preset isn’t offered until")
+        off = self.post(enabled="")
+        self.assertContains(off, "1 preset isn’t offered any more: Small")
+        self.assertFalse(Preset.objects.visible_to(self.ada).exists())
+        self.assertContains(self.post(), "in use again")
+        self.assertTrue(Preset.objects.visible_to(self.ada).exists())
+        self.assertNotContains(self.post(), "in use again")
+
+    def test_deleting_asks_once_and_says_what_goes_with_it(self):
+        making.preset("Small", making.model("small", price=("1", "2"), at=self.provider))
+        delete = self.address("delete", self.provider)
+        page = self.client.get(delete)
+        for told in ("one model", "one price", "One preset loses its model", "Small"):
+            self.assertContains(page, told)
+        self.client.post(delete, {"post": "yes"})
+        self.assertFalse(Provider.objects.exists())
+        self.assertTrue(AuditEntry.objects.filter(action="provider.deleted").exists())
+
+    def test_who_manages_providers_may_delete_and_others_see_nothing(self):
+        making.model("small", price=("1", "2"), at=self.provider)
+        self.client.force_login(making.person("bob", may_people=True, may_spend=True))
+        for what in ("change", "delete", "check", "sync", "rotate"):
+            self.assertEqual(self.client.get(self.address(what, self.provider)).status_code, 403)
+        self.client.force_login(making.person("charlie", may_providers=True))
+        self.client.post(self.address("delete", self.provider), {"post": "yes"})
+        self.assertFalse(Provider.objects.exists())
+
+    def test_an_open_alert_stands_on_its_page(self):
+        raise_alert("key_refused", str(self.provider.pk), "Here", "It was refused.")
+        self.assertContains(self.client.get(self.change), "It was refused.")
+        self.post(enabled="")
+        self.assertNotContains(self.client.get(self.change), "It was refused.")
+
+    def test_the_list_needs_no_more_queries_for_more_providers(self):
+        address = reverse("admin:conversations_provider_changelist")
+        with mock.patch("conversations.admin.providers.found_locally", return_value=[]):
+            self.client.get(address)
+            with CaptureQueriesContext(connection) as few:
+                self.client.get(address)
+            for number in range(20):
+                making.model("small", at=making.provider(f"P{number}", key=KEY))
+            with self.assertNumQueries(len(few)):
+                self.client.get(address)
 
 
 class CheckingTests(AdminTestCase):
@@ -111,6 +301,10 @@ class SyncingTests(AdminTestCase):
         self.post(self.page(self.listed("one"), self.listed("two")), offer=["two"])
         self.assertEqual(LanguageModel.objects.get().name, "two")
         self.assertEqual(Preset.objects.get().name, "two")
+        entry = AuditEntry.objects.get(action="provider.synced")
+        self.assertEqual((entry.actor_id, entry.detail["new"]), (self.ada.pk, ["two"]))
+        price = AuditEntry.objects.get(action="price.added")
+        self.assertEqual(price.detail["read"], "0.1")
 
     def test_a_price_is_confirmed_as_it_was_shown(self):
         model = making.model("one", price=("0.1", "0.2"), at=self.provider)

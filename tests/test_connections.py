@@ -5,7 +5,8 @@ from unittest import mock
 from django.test import TestCase, override_settings
 
 from conversations import connections
-from conversations.models import LedgerEntry, Provider
+from conversations.models import Kind, LedgerEntry, Provider, Reservation
+from conversations.spending import charging
 from tests import making
 from tests.serving import Serving
 
@@ -34,7 +35,7 @@ class ConnectionTests(TestCase):
         self.assertEqual((entry.usage_source, entry.cost_source), ("provider", "price"))
         spent = entry.prompt_tokens * 1_000 + entry.completion_tokens * 2_000
         self.assertEqual(entry.cost_nanos, spent)
-        self.assertEqual(entry.conversation_id, connections.NOWHERE)
+        self.assertEqual(entry.conversation_id, charging.NOWHERE)
 
     def test_without_a_model_the_first_listed_one_is_asked(self):
         with Serving() as url:
@@ -105,3 +106,29 @@ class ConnectionTests(TestCase):
             *_, step = self.check(url)
         self.assertEqual((step.name, step.passed), ("Answer", False))
         self.assertIn("Add credit", step.advice)
+
+
+class BudgetTests(TestCase):
+    """A test's question is held like any other; without room for it the model isn't asked."""
+
+    def setUp(self):
+        self.alice = making.person(may_providers=True)
+        self.provider = making.provider("Demo", kind=Kind.DEMO)
+        making.model("demo", price=("1", "1"), at=self.provider)
+
+    def steps(self):
+        return {step.name: step for step in connections.check(self.provider, self.alice)}
+
+    def test_within_the_budget_it_is_asked_and_nothing_stays_held(self):
+        making.budget("1")
+        self.assertTrue(self.steps()["Answer"].passed)
+        self.assertEqual(LedgerEntry.objects.count(), 1)
+        self.assertFalse(Reservation.objects.exists())
+
+    def test_without_room_it_is_not_asked_and_says_why(self):
+        making.budget("0")
+        answer = self.steps()["Answer"]
+        self.assertIsNone(answer.passed)
+        self.assertIn("used up", answer.found)
+        self.assertFalse(LedgerEntry.objects.exists())
+        self.assertFalse(Reservation.objects.exists())

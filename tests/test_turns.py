@@ -134,10 +134,10 @@ class SendingTests(TurnTestCase):
         turn = self.send(parent_id=self.question.pk, branch=True)
         self.assertIsNone(turn.completion.waits_for)
 
-    def test_eleven_queries_send_however_long_the_talk(self):
+    def test_twelve_queries_send_however_long_the_talk(self):
         for exchanges in (1, 30):
             conversation = making.talk(self.alice, exchanges)
-            with self.assertNumQueries(11):
+            with self.assertNumQueries(12):
                 making.asked(self.alice, conversation_id=conversation.pk)
 
 

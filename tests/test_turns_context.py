@@ -178,8 +178,8 @@ class CostTests(NarrowTestCase):
             making.asked(self.alice, text, conversation_id=conversation.pk, client_id=new_id().hex)
 
     def test_a_short_message_costs_no_query_more(self):
-        self.sends_with(11)
+        self.sends_with(12)
 
     def test_one_that_might_not_fit_costs_one(self):
         self.read(4000)
-        self.sends_with(12, LONG)
+        self.sends_with(13, LONG)

@@ -27,6 +27,12 @@ TABLE = [
     ("home", "GET", (IN, 200, 200, 200, 200)),
     ("sidebar", "GET", (IN, 200, 200, 200, 200)),
     ("archived", "GET", (IN, 200, 200, 200, 200)),
+    ("presets", "GET", (IN, 200, 200, 200, 200)),
+    ("preset-new", "GET", (IN, 200, 200, 200, 200)),
+    ("preset-create", "POST", (IN, 400, 400, 400, 400)),  # without a name
+    ("preset-check", "POST", (IN, 200, 200, 200, 200)),
+    ("preset-edit", "GET", (IN, NO, NO, NO, NO)),  # nobody's
+    ("preset-delete", "GET", (IN, NO, NO, NO, NO)),
     ("conversation-create", "POST", (IN, 303, 303, 303, 303)),
     ("conversation", "GET", (IN, NO, 200, 200, 200)),
     ("message", "GET", (IN, NO, 200, 200, 200)),
@@ -44,6 +50,18 @@ TABLE = [
     ("setup", "GET", (NO, NO, NO, NO, NO)),  # a token that never was
     ("login-link", "GET", (NO, NO, NO, NO, NO)),
     ("invitation", "GET", (NO, NO, NO, NO, NO)),
+    ("account-waiting", "GET", (200, 200, 200, 200, 200)),
+    ("own-data", "GET", (IN, 200, 200, 200, 200)),
+    ("own-data-file", "POST", (IN, 200, 200, 200, 200)),
+    ("cost", "GET", (IN, 400, 400, 400, 400)),  # of nothing
+    ("usage", "GET", (IN, 200, 200, 200, 200)),
+    ("usage-entries", "GET", (IN, 200, 200, 200, 200)),
+    ("usage-limits", "POST", (IN, 303, 303, 303, 303)),
+    ("usage-requests", "POST", (IN, NO, NO, NO, NO)),  # of no budget
+    ("usage-withdraw", "POST", (IN, NO, NO, NO, NO)),  # nobody's
+    ("security", "GET", (IN, 200, 200, 200, 200)),
+    ("session-close", "POST", (IN, NO, NO, NO, NO)),  # nobody's
+    ("sessions-close", "POST", (IN, 303, 303, 303, 303)),
     ("healthz", "GET", (200, 200, 200, 200, 200)),
     ("readyz", "GET", (200, 200, 200, 200, 200)),
     ("metrics", "GET", (200, 200, 200, 200, 200)),  # the test client is on this machine
@@ -69,6 +87,12 @@ class TableTests(TestCase):
             kwargs["pk"] = pk or self.conversation.pk
         if name.startswith("message") and name != "message-create":
             kwargs["message_pk"] = message_pk or asked.pk
+        if name in {"preset-edit", "preset-delete"}:
+            kwargs["pk"] = new_id()
+        if name == "usage-withdraw":
+            kwargs["pk"] = new_id()
+        if name == "session-close":
+            kwargs["pk"] = 0
         if name in {"setup", "login-link", "invitation"}:
             kwargs["token"] = "never-was"
         return reverse(name, kwargs=kwargs)
@@ -119,7 +143,7 @@ class TableTests(TestCase):
         for name, method, _statuses in TABLE:
             with self.subTest(name):
                 if method == "GET":
-                    self.assertIn(self.client.get(self.address(name)).status_code, (200, NO))
+                    self.assertIn(self.client.get(self.address(name)).status_code, (200, 400, NO))
                     self.assertIn(self.client.post(self.address(name)).status_code, (405, NO))
                 else:
                     self.assertEqual(self.client.get(self.address(name)).status_code, 405)

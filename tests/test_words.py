@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from conversations.engine import jobs  # noqa: F401 (it has kinds of its own)
 from conversations.providers import errors
 
 WORDS = (Path(__file__).resolve().parent.parent / "templates/_templates.html").read_text()

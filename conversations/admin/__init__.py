@@ -1,5 +1,37 @@
 """The administrator's lists. No text of a conversation is shown here."""
 
-from conversations.admin import ledger, people, presets, providers
+from conversations.admin import (
+    alerts,
+    audit,
+    board,
+    budgets,
+    calls,
+    conversations,
+    invitations,
+    ledger,
+    models,
+    people,
+    presets,
+    providers,
+    site_settings,
+    statements,
+    teams,
+)
 
-__all__ = ["ledger", "people", "presets", "providers"]
+__all__ = [
+    "alerts",
+    "audit",
+    "board",
+    "budgets",
+    "calls",
+    "conversations",
+    "invitations",
+    "ledger",
+    "models",
+    "people",
+    "presets",
+    "providers",
+    "site_settings",
+    "statements",
+    "teams",
+]

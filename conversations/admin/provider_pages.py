@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from django.contrib import admin, messages
 from django.core import signing
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -14,8 +15,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from conversations import connections, syncing
+from conversations.admin.price_pages import noted
 from conversations.models import Provider, User
 from conversations.models.providers import per_million
+from conversations.oversight.auditing import record
 from conversations.providers.errors import ProviderError
 
 if TYPE_CHECKING:
@@ -84,12 +87,28 @@ def _signed(request: HttpRequest, provider: Provider) -> list[Listed] | None:
 
 def _apply(request: HttpRequest, provider: Provider, found: Plan) -> HttpResponse:
     offer, confirm = set(request.POST.getlist("offer")), set(request.POST.getlist("price"))
-    presets = syncing.apply(found, provider, offer=offer, confirm=confirm)
+    with transaction.atomic():
+        presets = syncing.apply(found, provider, offer=offer, confirm=confirm)
+        _log(request, provider, found, offer, confirm)
     if presets:
         told = ngettext("A preset to talk to: %s", "Presets to talk to: %s", len(presets))
         messages.success(request, told % ", ".join(presets))
     messages.success(request, _("The models are as the provider lists them."))
     return HttpResponseRedirect(reverse("admin:conversations_provider_change", args=[provider.pk]))
+
+
+def _log(
+    request: HttpRequest, provider: Provider, found: Plan, offer: set[str], confirm: set[str]
+) -> None:
+    """Who took what over, and who set which price."""
+    changed = [one.model.name for one in found.prices if one.model.name in confirm]
+    new = [one.name for one in found.new if one.name in offer]
+    withdrawn = [one.name for one in found.withdrawn]
+    detail = {"new": new, "prices": changed, "withdrawn": withdrawn}
+    record("provider.synced", subject=provider, request=request, detail=detail)
+    for price in syncing.prices_now(provider).values():
+        if price.model.name in {*changed, *new}:
+            noted(request, price)
 
 
 def _shown(found: Plan, find: str) -> dict[str, Any]:

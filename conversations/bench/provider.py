@@ -16,7 +16,8 @@ user message may steer it: `[[tokens=200 delay=20 text=markdown]]`.
 - `status=429` answers with an error, `retry_after` and `says` in it; `fails=2` only the first two times
 - `hang` seconds before any answer; `html=yes` a page; `whole=yes` JSON though a stream was asked
 
-`GET /control/requests` lists the last 1000 calls: body, headers, whether the client closed early.
+`GET /control/requests` lists the last 1000 calls: body, headers, the usage that was reported in a
+stream, whether the client closed early.
 `POST /control/reset` forgets them. `expected_text` tells what a call gets.
 """
 
@@ -28,7 +29,17 @@ import json
 import time
 from typing import Any, Self
 
-from .provider_events import delta_of, ending, event, events_of, flood, framed, stamped, whole_reply
+from .provider_events import (
+    delta_of,
+    ending,
+    event,
+    events_of,
+    flood,
+    framed,
+    stamped,
+    usage,
+    whole_reply,
+)
 from .provider_text import (
     Directives,
     blank,
@@ -188,7 +199,7 @@ class _Connection(asyncio.Protocol):
         if asked.html == "yes":
             await self.send(200, PAGE, "text/html")
         elif body.get("stream") and asked.whole != "yes":
-            await self._stream(asked, body)
+            record["usage"] = await self._stream(asked, body)
         else:
             await asyncio.sleep((asked.first + asked.delay * asked.tokens) / 1000)
             await self.send_json(whole_reply(asked, body))
@@ -207,7 +218,8 @@ class _Connection(asyncio.Protocol):
         await self.send_json({"error": error}, asked.status, *headers, "x-request-id: req-stand-in")
         return True
 
-    async def _stream(self, asked: Directives, body: dict[str, Any]) -> None:
+    async def _stream(self, asked: Directives, body: dict[str, Any]) -> dict[str, int] | None:
+        """Stream the answer; returns the usage if it came to report one."""
         choices = body.get("n") or 1
         head = (
             "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n"
@@ -225,12 +237,13 @@ class _Connection(asyncio.Protocol):
         if asked.error:
             error = {"message": "The stand-in failed midway", "code": asked.error}
             await self.write(framed(event({"error": error})) + b"0\r\n\r\n")
-            return
+            return None
         await self._tokens(asked, choices, stop, end)
         if asked.cut >= 0:
             self.transport.close()
-            return
+            return None
         await self.write(framed(ending(asked, body, choices)) + b"0\r\n\r\n")
+        return usage(asked, body, choices)
 
     async def _tokens(self, asked: Directives, choices: int, begin: int, end: int) -> None:
         """Write events `begin` to `end`: each at its time, or as fast as the client reads."""

@@ -61,7 +61,7 @@ Group = Callable[[Run], Awaitable[None]]
 
 def groups() -> dict[str, Group]:
     """What can be measured, in its order: what wants a fresh server comes first."""
-    from . import browser_figures, page_figures, standing, streams
+    from . import administration, browser_figures, page_figures, standing, streams
 
     return {
         "start": standing.start,
@@ -74,6 +74,7 @@ def groups() -> dict[str, Group]:
         "viewers": streams.viewers,
         "weight": page_figures.weight,
         "sidebar": page_figures.sidebar,
+        "administration": administration.pages,
         "prompt": browser_figures.prompt,
         "opening": browser_figures.opening,
         "growing": browser_figures.growing,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Hashable
+from functools import partial
 
 from conversations.providers.errors import ProviderError, Resting
 
@@ -21,12 +22,23 @@ MOST_REST_SECONDS = 300.0
 UNWELL = frozenset({"server", "overloaded", "timeout", "connection", "rate_limit"})
 
 
-class Breaker:
-    """One model's record, by the loop's clock."""
+# Hears that a model is left alone: its key, its name, and what failed last.
+Rests = Callable[[Hashable, str, ProviderError], None]
 
-    def __init__(self, name: str, now: Callable[[], float]) -> None:
+
+def nobody(key: Hashable, name: str, trouble: ProviderError) -> None:
+    """Nobody wants to know."""
+
+
+class Breaker:
+    """One model's record, by the loop's clock. `rests` hears each time that it is left alone."""
+
+    def __init__(
+        self, name: str, now: Callable[[], float], rests: Callable[[ProviderError], None]
+    ) -> None:
         self.name = name
         self._now = now
+        self._rests = rests
         self._failures = 0
         self._rest = REST_SECONDS
         self._until = 0.0
@@ -58,6 +70,7 @@ class Breaker:
             self._rest = min(self._rest * 2, MOST_REST_SECONDS)
         self._until = self._now() + self._rest
         log.warning("%s is left alone for %.0f s: %s", self.name, self._rest, trouble.code)
+        self._rests(trouble)
 
     def forget(self, was_trying: bool) -> None:
         """A call that was asked for wasn't made, or ended without telling anything."""
@@ -67,9 +80,14 @@ class Breaker:
 class Breakers:
     """One breaker for each provider and model of this process."""
 
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, now: Callable[[], float] = time.monotonic, rests: Rests = nobody) -> None:
         self._now = now
+        self._rests = rests
         self._breakers: dict[Hashable, Breaker] = {}
 
     def of(self, key: Hashable, name: str) -> Breaker:
-        return self._breakers.setdefault(key, Breaker(name, self._now))
+        known = self._breakers.get(key)
+        if known is None:
+            told = partial(self._rests, key, name)
+            known = self._breakers[key] = Breaker(name, self._now, told)
+        return known

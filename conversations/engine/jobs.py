@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models.functions import Now
+from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from conversations.answers_json import Verdict, repair_request
@@ -27,6 +28,11 @@ from conversations.models import (
 from conversations.models.base import new_id
 from conversations.models.completions import LEASE
 from conversations.models.prepared import Prepared
+from conversations.models.presets import CALLABLE
+from conversations.presets.placeholders import fill, used_in
+from conversations.problems import BudgetSpent
+from conversations.providers.errors import ProviderError
+from conversations.spending import budgets
 
 MODELS = Prepared(
     lambda version: (
@@ -79,6 +85,8 @@ class Target:
     window: int | None = None
     factor: float = 1.0
     limits: dict[str, Any] = field(default_factory=dict)
+    # What the send holds is for the version's first model.
+    is_first: bool = False
 
 
 @dataclass(slots=True)
@@ -93,6 +101,7 @@ class Job:
     claim: UUID
     user: str
     person: UUID | None
+    charged: budgets.Charged
     system_text: str
     parameters: dict[str, Any]
     history: list[tuple[str, str]]
@@ -111,7 +120,7 @@ def claim(pk: UUID) -> Job | None:
     if not Completion.objects.claim(pk, token):
         return None
     completion = Completion.objects.select_related("preset_version", "conversation").get(pk=pk)
-    return _stored_job(completion, token)
+    return _stored_job(completion, token, completion.asked_by_id)
 
 
 def claim_next(limit: int) -> list[Job]:
@@ -138,7 +147,8 @@ def adopted(turn: FreshTurn) -> Job:
     else:
         history = Message.objects.texts_to(asked)
     assert completion.claim is not None
-    job = _job(completion, completion.claim, replies, history, call)
+    targets = targets_of(completion.preset_version_id, completion.asked_by_id)
+    job = _job(completion, completion.claim, replies, history, call, targets)
     return _corrected(job, asked)
 
 
@@ -152,15 +162,16 @@ class FreshTurn(Protocol):
     reservation: Reservation | None
 
 
-def _stored_job(completion: Completion, token: UUID) -> Job:
-    """The job of a completion, all of it read."""
+def _stored_job(completion: Completion, token: UUID, person: UUID | None) -> Job:
+    """The job of a completion, all of it read; with the models that may be called for `person`."""
     replies = _replies(completion)
     parent = Message.objects.values_list("parent_id", flat=True).get(pk=completion.lead_id)
     asked = _asked(completion, parent)
     history = Message.objects.texts_to(asked)
     reservation = completion.reservations.order_by("created_at").first()
     call = reservation.call_id if reservation else new_id()
-    return _corrected(_job(completion, token, replies, history, call), asked)
+    targets = targets_of(completion.preset_version_id, person)
+    return _corrected(_job(completion, token, replies, history, call, targets), asked)
 
 
 def _asked(completion: Completion, parent: UUID | None) -> UUID:
@@ -179,6 +190,7 @@ def _job(
     replies: list[Reply],
     history: list[tuple[str, str]],
     call: UUID,
+    targets: list[Target],
 ) -> Job:
     return Job(
         completion=completion.pk,
@@ -186,17 +198,37 @@ def _job(
         claim=token,
         user=_hashed(completion.asked_by_id),
         person=completion.asked_by_id,
-        system_text=completion.preset_version.instructions,
+        charged=budgets.Charged(
+            completion.asked_by_id, completion.team_id, completion.preset_version.preset_id
+        ),
+        system_text=_instructions(completion),
         parameters=completion.parameters,
         history=history,
         more=_repair_of(completion),
         replies=replies,
-        targets=targets_of(completion.preset_version_id),
+        targets=targets,
         call=call,
         continues=completion.continues_id is not None,
         waited=completion.waits_for_id is not None,
         titling=len(history) == 1 and not completion.conversation.title_is_chosen,
     )
+
+
+def _instructions(completion: Completion) -> str:
+    """The preset's, with what its placeholders stand for now."""
+    version = completion.preset_version
+    used = used_in(version.system_text)
+    if not used:
+        return version.instructions
+    person = completion.asked_by if "name" in used else None
+    team = completion.team if "team" in used else None
+    filled = fill(
+        version.system_text,
+        day=timezone.localdate(),
+        person=person.display_name if person else "",
+        team=team.name if team else "",
+    )
+    return version.instructions_with(filled)
 
 
 def _repair_of(completion: Completion) -> list[tuple[str, str]]:
@@ -231,8 +263,43 @@ def _corrected(job: Job, asked: UUID) -> Job:
     return job
 
 
-def reserve_call(job: Job, call: UUID, target: Target, more: Iterable[str] = ()) -> None:
-    """Hold the worst case of a further call: another try, another model, `more` from tools."""
+class NotOffered(ProviderError):
+    """Nothing of the preset may be called any more for whoever asked."""
+
+    code = "not_offered"
+
+
+class Unaffordable(ProviderError):
+    """A further call could pass a budget: it isn't made, though another model's may be."""
+
+    code = "budget"
+    retryable = False
+
+
+@transaction.atomic
+def hold(
+    job: Job, call: UUID, target: Target, bound: int | None, unused: Iterable[UUID] = ()
+) -> None:
+    """Hold so much for one more call, letting go of what calls that came to nothing held."""
+    Reservation.objects.filter(call_id__in=unused).delete()
+    try:
+        charged = job.charged.at(target.provider.pk)
+        budgets.hold(charged, bound, call, job.completion).save(force_insert=True)
+    except BudgetSpent as refused:
+        raise Unaffordable(str(refused.detail)) from None
+
+
+def reserve_call(
+    job: Job,
+    call: UUID,
+    target: Target,
+    more: Iterable[str] = (),
+    unused: Iterable[UUID] = (),
+) -> None:
+    """Hold the worst case of a further call: another try, another model, `more` from tools.
+
+    Raises `Unaffordable`.
+    """
     texts = [job.system_text, *(text for _role, text in job.history), *more]
     most = job.parameters.get("max_tokens")
     bound = worst_case_nanos(
@@ -241,7 +308,7 @@ def reserve_call(job: Job, call: UUID, target: Target, more: Iterable[str] = ())
         len(texts),
         most * len(job.replies) if most else None,
     )
-    Reservation.objects.create(completion_id=job.completion, call_id=call, amount_nanos=bound)
+    hold(job, call, target, bound, unused)
 
 
 def take_expired(limit: int) -> list[Job]:
@@ -255,7 +322,8 @@ def take_expired(limit: int) -> list[Job]:
             .update(claim=token, lease_until=Now() + LEASE)
         ):
             completion = Completion.objects.select_related("preset_version", "conversation")
-            jobs.append(_stored_job(completion.get(pk=pk), token))
+            # Nothing is called any more: whose call it was is asked, not whether it may be made.
+            jobs.append(_stored_job(completion.get(pk=pk), token, None))
     return jobs
 
 
@@ -263,9 +331,13 @@ def _stored(parts: Iterable[Part]) -> list[StoredPart]:
     return [StoredPart(part.pk, part.index, part.kind, part.text, part.seconds) for part in parts]
 
 
-def targets_of(version: UUID) -> list[Target]:
-    """The version's models in order, each with its provider and its price of now."""
-    models = [row.model for row in MODELS(version=version)]
+def targets_of(version: UUID, person: UUID | None = None) -> list[Target]:
+    """The version's models in order, each with its provider and its price of now.
+
+    For a `person` those that may be called for them now: presets and providers close meanwhile.
+    """
+    rows = CALLABLE(version=version, user=person) if person else MODELS(version=version)
+    models = [(row.position, row.model) for row in rows]
     prices = {price.model_id: price for price in PRICES(version=version)}
     return [
         Target(
@@ -275,6 +347,7 @@ def targets_of(version: UUID) -> list[Target]:
             prices.get(model.pk),
             model.context_tokens,
             limits=model.own_limits,
+            is_first=not position,
         )
-        for model in models
+        for position, model in models
     ]

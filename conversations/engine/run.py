@@ -42,7 +42,6 @@ from conversations.providers.base import (
 )
 from conversations.providers.errors import (
     ContextLength,
-    NotFound,
     ProviderError,
     TooLarge,
     retry_delay,
@@ -70,6 +69,8 @@ class Surroundings:
     toolbox: Toolbox
     gates: Gates = field(default_factory=Gates)
     breakers: Breakers = field(default_factory=Breakers)
+    # Hears how each call ended, at once; None is a success.
+    called: Callable[[jobs.Target, ProviderError | None], None] = lambda target, trouble: None
 
     @asynccontextmanager
     async def turn(
@@ -88,11 +89,13 @@ class Surroundings:
                 yield
             except ProviderError as trouble:
                 breaker.after(trouble, tries)
+                self.called(target, trouble)
                 raise
             except BaseException:
                 breaker.forget(tries)
                 raise
             breaker.after(None, tries)
+            self.called(target, None)
 
 
 class Run:
@@ -188,7 +191,7 @@ class Run:
     async def _converse(self) -> None:
         """Have the model answer; as long as it asks for tools, run them and have it go on."""
         if not self.job.targets:
-            raise NotFound("the preset has no model any more")
+            raise jobs.NotOffered("the preset has no model any more")
         tools = await self.around.toolbox.offered(self.job.parameters.get("tools") or [])
         kind, targets = Call.Kind.FIRST, self.job.targets
         for left in reversed(range(MOST_ROUNDS)):
@@ -249,17 +252,18 @@ class Run:
             kind = Call.Kind.RETRY
 
     async def _call(self, target: jobs.Target, kind: str, kept: Kept) -> None:
+        call = await self._reserved(target)
         async with self.around.turn(target, self._tell_place):
-            await self._recorded(target, kind, kept)
+            await self._recorded(store.CallResult(call, kind, target, timezone.now()), kept)
 
     def _tell_place(self, place: int) -> None:
         for writer in self.writers:
             event = running(self.job.conversation, writer.message, self.job.completion, place)
             self.around.bus.publish(event)
 
-    async def _recorded(self, target: jobs.Target, kind: str, kept: Kept) -> None:
+    async def _recorded(self, call: store.CallResult, kept: Kept) -> None:
         """One call to the provider, recorded however it ends."""
-        call = store.CallResult(await self._reserved(target), kind, target, timezone.now())
+        target = call.target
         more, tools = self._round.more, self._round.tools
         call.prompt_estimate = kept.estimate + asking.estimate_of(more, tools)
         call.left_out = kept.left_out
@@ -285,11 +289,13 @@ class Run:
 
     async def _reserved(self, target: jobs.Target) -> UUID:
         """The id of the next call, its worst case held: the first model's is since the send."""
-        if not self.calls and target is self.job.targets[0]:
+        if not self.calls and target.is_first:
             return self.job.call
         call = new_id()
         more = list(asking.texts_of(self._round.more))
-        await database_sync_to_async(jobs.reserve_call)(self.job, call, target, more)
+        unused = {self.job.call, *(known.id for known in self.calls)}
+        unused -= {known.id for known in self.calls if known.was_used}
+        await database_sync_to_async(jobs.reserve_call)(self.job, call, target, more, unused)
         return call
 
     def _take(self, batch: list[Event], call: store.CallResult, began: float) -> None:

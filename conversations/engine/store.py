@@ -11,28 +11,26 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from conversations.engine.jobs import Job, Target
 from conversations.models import (
-    UNDO,
+    Alert,
     Call,
     Completion,
-    Conversation,
     LedgerEntry,
     Message,
     Part,
     Reservation,
     State,
-    cost_nanos,
-    nanos_of,
+    cost_of,
 )
 from conversations.models.prepared import Prepared
-
-# Longer than the page offers to take a deletion back, so that a slow click still can.
-KEPT_AFTER_DELETION = UNDO * 6
-PURGED_AT_ONCE = 20
+from conversations.models.providers import dollars
+from conversations.oversight import alerting
+from conversations.spending import budget_alerts, ledger
 
 WAITING = Prepared(
     lambda pk: Completion.objects.claimable().filter(waits_for=pk).values_list("pk", flat=True),
@@ -40,7 +38,7 @@ WAITING = Prepared(
 )
 TO_SETTLE = Prepared(
     lambda pk: Completion.objects.select_related(
-        "asked_by", "stopped_by", "preset_version__preset"
+        "asked_by", "stopped_by", "team", "preset_version__preset"
     ).filter(pk=pk),
     pk=UUID,
 )
@@ -192,13 +190,6 @@ def fail_unclaimed() -> list[tuple[UUID, list[UUID], dict[str, str]]]:
     return ended
 
 
-def purge_deleted() -> None:
-    """Remove, a few at a time, conversations whose deletion can no longer be taken back."""
-    ended = Conversation.objects.filter(deleted_at__lt=timezone.now() - KEPT_AFTER_DELETION)
-    for pk in list(ended.values_list("pk", flat=True)[:PURGED_AT_ONCE]):
-        Conversation.objects.filter(pk=pk).delete()
-
-
 def waiting_for(pk: UUID) -> list[UUID]:
     """Queued completions that may run now that `pk` has ended."""
     return WAITING(pk=pk)
@@ -257,8 +248,23 @@ def settle(
     for message, reason in outcome.finishes.items():
         Message.objects.filter(pk=message).update(finish_reason=reason)
     completion = record_calls(job, calls)
-    Reservation.objects.filter(completion_id=job.completion).delete()
+    _release(Reservation.objects.filter(completion_id=job.completion), calls)
     return completion.facts()
+
+
+def _release(held: QuerySet[Reservation], calls: list[CallResult]) -> None:
+    """End reservations; a cost beyond its upper bound, which only a provider can report, is told."""
+    bounds = dict(held.values_list("call_id", "amount_nanos"))
+    held.delete()
+    for call in calls:
+        cost, bound = _charge_of(call)[0], bounds.get(call.id)
+        if cost is not None and bound is not None and cost > bound:
+            alerting.raise_alert(
+                Alert.Kind.ABOVE_RESERVATION,
+                str(call.target.model),
+                f"{call.target.model_name} ({call.target.provider.name})",
+                f"${dollars(cost)} reported, at most ${dollars(bound)} expected",
+            )
 
 
 def _source_of(calls: list[CallResult], costs: list[tuple[int | None, str]]) -> str:
@@ -308,15 +314,13 @@ def _store_final(parts: list[FinalPart]) -> None:
 
 
 def _charge_of(call: CallResult) -> tuple[int | None, str]:
-    """What a call cost and where the figure is from: reported, price × tokens, or unknown."""
-    if call.dollars is not None:
-        return nanos_of(call.dollars), "provider"
-    price = call.target.price
-    if price is None or call.prompt_tokens is None or call.completion_tokens is None:
-        return None, "none"
-    source = "estimated" if call.usage_source == "estimated" else "price"
-    tokens = call.prompt_tokens, call.completion_tokens, call.cached_tokens
-    return cost_nanos(price, *tokens), source
+    """What a call cost and where the figure is from."""
+    return cost_of(
+        call.target.price,
+        (call.prompt_tokens, call.completion_tokens, call.cached_tokens),
+        reported=call.dollars,
+        estimated=call.usage_source == "estimated",
+    )
 
 
 def record_calls(job: Job, calls: list[CallResult]) -> Completion:
@@ -351,7 +355,9 @@ def record_calls(job: Job, calls: list[CallResult]) -> Completion:
         )
         if call.was_used:
             entries.append(_entry(completion, row, call, nanos, source))
-    LedgerEntry.objects.bulk_create(entries)
+    ledger.post(entries)
+    for entry in entries:
+        budget_alerts.after_charge(entry)
     return completion
 
 
@@ -367,6 +373,9 @@ def _entry(
         conversation_id=completion.conversation_id,
         user_id=person.pk if person else None,
         user_name=person.display_name if person else "",
+        team_id=completion.team_id,
+        team_name=completion.team.name if completion.team else "",
+        provider_id=call.target.provider.pk,
         provider_name=row.provider_name,
         model_id=call.target.model,
         model_name=row.model_name,

@@ -183,11 +183,10 @@ class Engine:
                 run.interrupt()
 
     async def keep(self) -> None:
-        """Renew our leases; end what dead processes left; remove what was deleted."""
+        """Renew our leases; end what dead processes left."""
         if runs := self._live():
             await database_sync_to_async(store.renew)([run.job.claim for run in runs])
         await self.sweep()
-        await database_sync_to_async(store.purge_deleted)()
 
     async def sweep(self) -> None:
         """Mark what nobody writes any more: `interrupted`, or `failed` if nobody began."""

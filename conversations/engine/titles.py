@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import aclosing
-from uuid import UUID
 
 from channels.db import database_sync_to_async
 from django.db import transaction
@@ -50,7 +49,10 @@ async def write_title(job: jobs.Job, around: Surroundings) -> tuple[str, int] | 
     answer = await database_sync_to_async(store.answer_of)(job.replies[0].message)
     prompt = ASK.format(question=job.history[0][1][:MOST_EXCERPT], answer=answer[:MOST_EXCERPT])
     call = store.CallResult(new_id(), Call.Kind.TITLE, target, timezone.now())
-    await database_sync_to_async(_reserve)(job.completion, call, prompt)
+    try:
+        await database_sync_to_async(_reserve)(job, call, prompt)
+    except jobs.Unaffordable:
+        return None
     text = await _ask(prompt, target, around, call)
     written: tuple[str, int] | None = await database_sync_to_async(_keep)(job, call, _tidy(text))
     return written
@@ -96,10 +98,10 @@ def _tidy(text: str) -> str:
     return line.strip("\"'“”„«»#* ").removesuffix(".")[:MOST_CHARACTERS]
 
 
-def _reserve(completion: UUID, call: store.CallResult, prompt: str) -> None:
+def _reserve(job: jobs.Job, call: store.CallResult, prompt: str) -> None:
     """Hold the worst case of the title's call."""
     bound = worst_case_nanos(call.target.price, len(prompt.encode()), 1, MOST_TOKENS)
-    Reservation.objects.create(completion_id=completion, call_id=call.id, amount_nanos=bound)
+    jobs.hold(job, call.id, call.target, bound)
 
 
 @transaction.atomic

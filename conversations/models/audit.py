@@ -82,6 +82,8 @@ class Alert(models.Model):
     closed_by = models.CharField(_("closed by"), max_length=200, blank=True)
     told_at = models.DateTimeField(null=True, blank=True)
     tries = models.PositiveSmallIntegerField(default=0)
+    # Not before then; whoever tells it moves this on first, so that nobody else does meanwhile.
+    try_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
         ordering: ClassVar = ["-last_at"]

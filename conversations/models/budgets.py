@@ -34,11 +34,11 @@ class Scope(models.TextChoices):
 class Period(models.TextChoices):
     """Days, weeks (from Monday) and months are the site's own, by its time zone."""
 
-    DAY = "day", _("Day")
-    WEEK = "week", _("Week")
-    MONTH = "month", _("Month")
-    ROLLING = "rolling", _("The last 30 days")
-    EVER = "ever", _("Ever")
+    DAY = "day", _("a day")
+    WEEK = "week", _("a week")
+    MONTH = "month", _("a month")
+    ROLLING = "rolling", _("in 30 days")
+    EVER = "ever", _("in all")
 
     def begins(self, today: date) -> date:
         """The first day that counts."""

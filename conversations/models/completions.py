@@ -10,6 +10,7 @@ from django.db import connection, models
 from django.db.models import Q
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from conversations.models.base import new_id
 from conversations.models.conversations import Conversation
@@ -242,29 +243,35 @@ class Call(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     completion = models.ForeignKey(Completion, models.CASCADE, related_name="calls")
-    kind = models.CharField(max_length=10, choices=Kind, default=Kind.FIRST)
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind, default=Kind.FIRST)
     model = models.ForeignKey(LanguageModel, models.SET_NULL, null=True, related_name="+")
-    model_name = models.CharField(max_length=200)
-    provider_name = models.CharField(max_length=80)
+    model_name = models.CharField(_("model"), max_length=200)
+    provider_name = models.CharField(_("provider"), max_length=80)
     price = models.ForeignKey(Price, models.SET_NULL, null=True, related_name="+")
     response_id = models.CharField(max_length=200, blank=True)
     request_id = models.CharField(max_length=200, blank=True)
-    status = models.PositiveSmallIntegerField(null=True)
-    error_code = models.CharField(max_length=30, blank=True)
+    status = models.PositiveSmallIntegerField(_("status"), null=True)
+    error_code = models.CharField(_("error"), max_length=30, blank=True)
     error_detail = models.TextField(blank=True)
-    prompt_tokens = models.PositiveBigIntegerField(null=True)
-    completion_tokens = models.PositiveBigIntegerField(null=True)
-    cached_tokens = models.PositiveBigIntegerField(null=True)
+    prompt_tokens = models.PositiveBigIntegerField(_("tokens read"), null=True)
+    completion_tokens = models.PositiveBigIntegerField(_("tokens written"), null=True)
+    cached_tokens = models.PositiveBigIntegerField(_("of them cached"), null=True)
     usage_source = models.CharField(max_length=10, blank=True)
     cost_nanos = models.BigIntegerField(null=True)
     cost_source = models.CharField(max_length=10, blank=True)
-    started_at = models.DateTimeField(default=timezone.now)
-    first_token_ms = models.PositiveIntegerField(null=True)
-    finished_at = models.DateTimeField(null=True)
+    started_at = models.DateTimeField(_("when"), default=timezone.now)
+    first_token_ms = models.PositiveIntegerField(_("first token, ms"), null=True)
+    finished_at = models.DateTimeField(_("stored"), null=True)
 
     class Meta:
         ordering: ClassVar = ["started_at"]
-        indexes: ClassVar = [models.Index(fields=["-started_at"], name="call_by_time")]
+        verbose_name = _("call")
+        verbose_name_plural = _("calls")
+        indexes: ClassVar = [
+            models.Index(fields=["-started_at"], name="call_by_time"),
+            models.Index(fields=["provider_name", "-started_at"], name="call_by_provider"),
+            models.Index(fields=["error_code", "-started_at"], name="call_by_error"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} call"

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db import connection, models
 from django.db.models import Q
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -27,17 +28,24 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
     """Access is decided here and nowhere else; what isn't visible is like what doesn't exist."""
 
     def visible_to(self, user: User) -> ConversationQuerySet:
-        """Conversations `user` may read: their own, their teams', and those shared with them."""
+        """Conversations `user` may read: those that are `of` them, and those they opened as an administrator."""
+        return self._of(user, Access.objects.standing())
+
+    def of(self, user: User) -> ConversationQuerySet:
+        """Their own, their teams', and those shared with them: what their lists and searches hold."""
+        return self._of(user, Access.objects.filter(until=None))
+
+    def _of(self, user: User, shared: AccessQuerySet) -> ConversationQuerySet:
         return self.filter(deleted_at=None).filter(
             Q(owner=user)
             | Q(team__in=Membership.objects.filter(user=user).values("team"))
-            | Q(pk__in=Access.objects.filter(user=user).values("conversation"))
+            | Q(pk__in=shared.filter(user=user).values("conversation"))
         )
 
     def writable_by(self, user: User) -> ConversationQuerySet:
         """Those of the visible ones in which `user` may write."""
         mine = Membership.objects.filter(user=user, role=Role.EDITOR)
-        shared = Access.objects.filter(user=user, role=Role.EDITOR)
+        shared = Access.objects.standing().filter(user=user, role=Role.EDITOR)
         return self.filter(deleted_at=None).filter(
             Q(owner=user)
             | Q(team__in=mine.values("team"))
@@ -90,6 +98,8 @@ class Conversation(models.Model):
     objects = ConversationQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("conversation")
+        verbose_name_plural = _("conversations")
         indexes: ClassVar = [
             models.Index(
                 fields=["owner", "-active_at", "-id"],
@@ -119,8 +129,18 @@ OWN = Prepared(
 )
 
 
+class AccessQuerySet(models.QuerySet["Access"]):
+    def standing(self) -> AccessQuerySet:
+        """Those that haven't ended, by the database's clock."""
+        return self.filter(Q(until=None) | Q(until__gt=Now()))
+
+    def openings(self) -> AccessQuerySet:
+        """Conversations that administrators opened for reading, ended or not."""
+        return self.filter(until__isnull=False)
+
+
 class Access(models.Model):
-    """A conversation shared with one person."""
+    """A conversation shared with one person, or opened by an administrator until a moment."""
 
     conversation = models.ForeignKey(Conversation, models.CASCADE, related_name="accesses")
     user = models.ForeignKey(User, models.CASCADE)
@@ -128,6 +148,8 @@ class Access(models.Model):
     # Null: until it is taken away. An administrator's reading ends by itself.
     until = models.DateTimeField(null=True, blank=True)
     reason = models.CharField(max_length=200, blank=True)
+
+    objects = AccessQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar = [

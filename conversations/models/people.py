@@ -27,6 +27,26 @@ class Capability(models.TextChoices):
     READ = "read", _("read conversations")
 
 
+class Standing(models.TextChoices):
+    """Whether a person can come in: only who is active can."""
+
+    ACTIVE = "active", _("active")
+    WAITING = "waiting", _("waits for approval")
+    SUSPENDED = "suspended", _("suspended")
+    FORMER = "former", _("former member")
+
+    @property
+    def condition(self) -> models.Q:
+        """Which people are so; see `User.standing`."""
+        former = models.Q(anonymised_at__isnull=False)
+        waiting = ~former & models.Q(approved_at=None)
+        if self is Standing.FORMER:
+            return former
+        if self is Standing.WAITING:
+            return waiting
+        return ~former & ~waiting & models.Q(is_active=self is Standing.ACTIVE)
+
+
 class User(AbstractUser):
     """A person. Addresses are unique whatever their case; a person without one has an empty text.
 
@@ -55,6 +75,8 @@ class User(AbstractUser):
     anonymised_at = models.DateTimeField(null=True, blank=True)
 
     class Meta(AbstractUser.Meta):
+        verbose_name = _("person")  # type: ignore[assignment]
+        verbose_name_plural = _("people")  # type: ignore[assignment]
         constraints: ClassVar = [
             models.UniqueConstraint(
                 Lower("email"), name="user_email_unique", condition=~models.Q(email="")
@@ -73,7 +95,17 @@ class User(AbstractUser):
 
     @property
     def display_name(self) -> str:
+        if self.anonymised_at is not None:
+            return str(_("Former member"))
         return self.get_full_name() or self.username
+
+    @property
+    def standing(self) -> Standing:
+        if self.anonymised_at is not None:
+            return Standing.FORMER
+        if self.approved_at is None:
+            return Standing.WAITING
+        return Standing.ACTIVE if self.is_active else Standing.SUSPENDED
 
     def may(self, capability: str) -> bool:
         """Whether the person is an administrator with this capability."""
@@ -108,6 +140,10 @@ class Team(models.Model):
     members = models.ManyToManyField(User, through="Membership", related_name="teams")
     created_at = models.DateTimeField(auto_now_add=True)
 
+    class Meta:
+        verbose_name = _("team")
+        verbose_name_plural = _("teams")
+
     def __str__(self) -> str:
         return self.name
 
@@ -123,10 +159,12 @@ class Membership(models.Model):
     """A person's place in a team."""
 
     team = models.ForeignKey(Team, models.CASCADE)
-    user = models.ForeignKey(User, models.CASCADE)
-    role = models.CharField(max_length=10, choices=Role, default=Role.EDITOR)
+    user = models.ForeignKey(User, models.CASCADE, verbose_name=_("person"))
+    role = models.CharField(_("role"), max_length=10, choices=Role, default=Role.EDITOR)
 
     class Meta:
+        verbose_name = _("membership")
+        verbose_name_plural = _("members")
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["team", "user"], name="membership_unique"),
             models.CheckConstraint(
@@ -172,9 +210,12 @@ class OneTimeLinkManager(models.Manager["OneTimeLink"]):
 
 
 class OneTimeLink(models.Model):
-    """A secret address that works once: for the first administrator, a sign-in, an invitation."""
+    """A secret address that works once: for the first administrator, an invitation, a sign-in.
 
-    SETUP, LOGIN, INVITE = "setup", "login", "invite"
+    Who comes by `RESET` chooses a new password; `LOGIN` is for scripts and asks for nothing.
+    """
+
+    SETUP, LOGIN, RESET, INVITE = "setup", "login", "reset", "invite"
 
     purpose = models.CharField(max_length=10)
     user = models.ForeignKey(User, models.CASCADE, null=True)
@@ -187,6 +228,10 @@ class OneTimeLink(models.Model):
     team = models.ForeignKey(Team, models.SET_NULL, null=True, related_name="+")
 
     objects: ClassVar[Any] = OneTimeLinkManager()
+
+    class Meta:
+        verbose_name = _("invitation")
+        verbose_name_plural = _("invitations")
 
     def __str__(self) -> str:
         return f"{self.purpose} link"

@@ -6,13 +6,18 @@ import json
 from typing import ClassVar
 from uuid import UUID
 
+from django.conf import settings
 from django.db import models
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
 from conversations.models.base import is_uuid, new_id
-from conversations.models.people import Team, User
+from conversations.models.people import Capability, Team, User
 from conversations.models.prepared import Prepared
 from conversations.models.providers import LanguageModel
+
+# How the slug of a preset begins whose owner has left for good.
+FORMER = "former-"
 
 
 class PresetQuerySet(models.QuerySet["Preset"]):
@@ -21,18 +26,55 @@ class PresetQuerySet(models.QuerySet["Preset"]):
         first = PresetModel.objects.offered_to(user)
         return self.filter(pk__in=first.values("version__preset"))
 
+    def owned_by(self, user: User) -> PresetQuerySet:
+        """The person's own ones, also those whose model isn't open to them any more."""
+        return self.filter(owner=user, enabled=True)
+
+    def of_administrators(self) -> PresetQuerySet:
+        """Those that administrators offer; people's own are nobody else's affair, also afterwards."""
+        return self.filter(owner=None).exclude(slug__startswith=FORMER)
+
 
 class PresetModelQuerySet(models.QuerySet["PresetModel"]):
     def offered_to(self, user: User) -> PresetModelQuerySet:
-        """The first models of the presets' present versions, as far as `user` may choose them."""
+        """The first models of the presets' present versions, as far as `user` may choose them.
+
+        The default comes first, a person's own come last.
+        """
+        return (
+            self.filter(position=0, version=F("version__preset__version"))
+            .callable_by(user)
+            .order_by(
+                "-version__preset__is_default",
+                F("version__preset__owner").asc(nulls_first=True),
+                "version__preset__order",
+                "version__preset__name",
+            )
+        )
+
+    def callable_by(self, user: User) -> PresetModelQuerySet:
+        """Those, of any version and place, that may be called for `user` now.
+
+        Of their own presets those whose model administrators have opened to them.
+        """
+        by_administrators = Q(version__preset__owner=None) & _named(user)
+        if not settings.OWN_PRESETS:
+            return self._in_use().filter(by_administrators)
+        opened = PresetModel.objects.opened_to(user).filter(model=OuterRef("model"))
+        own = Q(Q(version__preset__owner=user), Exists(opened))
+        return self._in_use().filter(by_administrators | own)
+
+    def opened_to(self, user: User) -> PresetModelQuerySet:
+        """What administrators have opened to `user`: all models of their presets' present versions."""
+        return (
+            self._in_use()
+            .filter(version=F("version__preset__version"), version__preset__owner=None)
+            .filter(_named(user))
+        )
+
+    def _in_use(self) -> PresetModelQuerySet:
         return self.filter(
-            position=0,
-            version=models.F("version__preset__version"),
-            version__preset__enabled=True,
-            model__withdrawn=False,
-            model__provider__enabled=True,
-        ).order_by(
-            "-version__preset__is_default", "version__preset__order", "version__preset__name"
+            version__preset__enabled=True, model__withdrawn=False, model__provider__enabled=True
         )
 
     def chosen_by(self, user: User, name: str) -> PresetModel | None:
@@ -42,6 +84,16 @@ class PresetModelQuerySet(models.QuerySet["PresetModel"]):
         if is_uuid(name):
             return BY_ID.first(user=user.pk, preset=UUID(name))
         return BY_SLUG.first(user=user.pk, slug=name)
+
+
+def _named(user: User) -> Q:
+    """An administrators' preset is for everyone, or for `user` by name or by team."""
+    preset = OuterRef("version__preset")
+    people, teams = Preset.for_people.through, Preset.for_teams.through
+    by_name = people._default_manager.filter(preset=preset, user=user)
+    by_team = teams._default_manager.filter(preset=preset, team__membership__user=user)
+    named = Q(Exists(by_name)) | Q(Exists(by_team))
+    return Q(version__preset__for_everyone=True) | named
 
 
 class Preset(models.Model):
@@ -91,6 +143,12 @@ class Preset(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def shows_instructions_to(self, user: User) -> bool:
+        """To whoever owns it; of an administrators' preset, to those who manage presets."""
+        if self.owner_id is not None:
+            return self.owner_id == user.pk
+        return user.may(Capability.PROVIDERS)
+
 
 class PresetVersion(models.Model):
     """What a preset meant at a time: never changed, so that an old answer can say who wrote it."""
@@ -114,12 +172,16 @@ class PresetVersion(models.Model):
 
     @property
     def instructions(self) -> str:
-        """The system text; with it the schema, where the provider isn't told that otherwise."""
+        """As they are written, with their placeholders."""
+        return self.instructions_with(self.system_text)
+
+    def instructions_with(self, system_text: str) -> str:
+        """This text; with it the schema, where the provider isn't told that otherwise."""
         schema = self.parameters.get("json_schema")
         if not schema or self.parameters.get("response_format") != "json_object":
-            return self.system_text
+            return system_text
         told = json.dumps(schema, ensure_ascii=False)
-        return f"{self.system_text}\n\nAnswer with JSON that fits this JSON schema: {told}".strip()
+        return f"{system_text}\n\nAnswer with JSON that fits this JSON schema: {told}".strip()
 
 
 class PresetModel(models.Model):
@@ -152,4 +214,15 @@ BY_ID = Prepared(
 )
 BY_SLUG = Prepared(
     lambda user, slug: _offered(user).filter(version__preset__slug=slug), user=UUID, slug=str
+)
+# What may be called of a version, in its order: asked again when its completion is taken up.
+CALLABLE = Prepared(
+    lambda version, user: (
+        PresetModel.objects.filter(version=version)
+        .callable_by(User(pk=user))
+        .select_related("model__provider")
+        .order_by("position")
+    ),
+    version=UUID,
+    user=UUID,
 )

@@ -105,6 +105,12 @@ class Provider(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def keys_overlap(self) -> bool:
+        """Whether the key before may still be used where the new one is refused."""
+        until = self.old_key_until
+        return bool(self.old_key) and until is not None and until > timezone.now()
+
     def clean(self) -> None:
         """A kind that has an address of its own needs none from the administrator."""
         usual = BASE_URLS.get(self.kind, "")

@@ -29,6 +29,16 @@ class Secret(str):
     def __format__(self, spec: str) -> str:
         return repr(self)
 
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Secret:
+        return self
+
+    def __reduce__(self) -> Any:
+        """Pickles hold the token, as the database does."""
+        return opened, (sealed(self.reveal()),)
+
     def reveal(self) -> str:
         return "".join(self)
 
@@ -38,10 +48,30 @@ class Secret(str):
         return f"…{self.reveal()[-4:]}" if len(self) >= 12 else "…"
 
 
+def sealed(text: str) -> str:
+    """The token that stands for a text outside this process."""
+    return cipher(settings.ENCRYPTION_KEYS).encrypt(text.encode()).decode() if text else ""
+
+
+def opened(token: str) -> Secret:
+    """What a token stands for. One that none of our keys opens is `Unreadable`."""
+    if not token:
+        return Secret("")
+    try:
+        return Secret(cipher(settings.ENCRYPTION_KEYS).decrypt(token.encode()).decode())
+    except InvalidToken:
+        unreadable = Unreadable("")
+        unreadable.token = token
+        return unreadable
+
+
 class Unreadable(Secret):
     """What none of our keys decrypts: empty, but saving its row again keeps the stored `token`."""
 
     token: str
+
+    def __reduce__(self) -> Any:
+        return opened, (self.token,)
 
 
 class SecretField(models.TextField):
@@ -50,20 +80,10 @@ class SecretField(models.TextField):
     def get_prep_value(self, value: Any) -> Any:
         if isinstance(value, Unreadable):
             return value.token
-        if not value:
-            return ""
-        text = value.reveal() if isinstance(value, Secret) else str(value)
-        return cipher(settings.ENCRYPTION_KEYS).encrypt(text.encode()).decode()
+        return sealed(value.reveal() if isinstance(value, Secret) else str(value or ""))
 
     def from_db_value(self, value: str, expression: Any, connection: Any) -> Secret:
-        if not value:
-            return Secret("")
-        try:
-            return Secret(cipher(settings.ENCRYPTION_KEYS).decrypt(value.encode()).decode())
-        except InvalidToken:
-            unreadable = Unreadable("")
-            unreadable.token = value
-            return unreadable
+        return opened(value)
 
     def value_to_string(self, obj: Any) -> str:
         return str(self.get_prep_value(self.value_from_object(obj)))

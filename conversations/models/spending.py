@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django.db import models
 from django.db.models import Q, Sum
@@ -39,6 +40,26 @@ def cost_nanos(
         + completion_tokens * price.output_nanos_per_million
     ) / Decimal(1_000_000)
     return int(exact.to_integral_value(ROUND_HALF_EVEN))
+
+
+def cost_of(
+    price: Price | None,
+    tokens: tuple[int | None, int | None, int | None],
+    *,
+    reported: Decimal | None,
+    estimated: bool,
+) -> tuple[int | None, str]:
+    """What tokens (read, written, cached) cost in nanodollars, and where the figure is from.
+
+    What the provider reports (dollars) counts; otherwise tokens × price; otherwise it is unknown.
+    """
+    if reported is not None:
+        return nanos_of(reported), "provider"
+    read, written, cached = tokens
+    if price is None or read is None or written is None:
+        return None, "none"
+    source = "assumed" if price.assumed else "price"
+    return cost_nanos(price, read, written, cached), "estimated" if estimated else source
 
 
 # What a request holds beside the texts, generously: names of fields, roles, parameters.
@@ -76,7 +97,10 @@ class Reservation(models.Model):
     """The most that a call can cost, held from before the call until its settlement."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    completion = models.ForeignKey(Completion, models.CASCADE, related_name="reservations")
+    # Null: a call outside of any conversation, such as trying a preset out.
+    completion = models.ForeignKey(
+        Completion, models.CASCADE, null=True, related_name="reservations"
+    )
     call_id = models.UUIDField(unique=True)
     # Null: without a price there is no bound.
     amount_nanos = models.BigIntegerField(null=True)
@@ -180,6 +204,9 @@ class LedgerEntry(models.Model):
             models.Index(fields=["conversation_id"], name="ledger_by_conversation"),
             models.Index(fields=["call_id"], name="ledger_by_call"),
             models.Index(fields=["at"], name="ledger_by_time"),
+            models.Index(fields=["kind", "at"], name="ledger_by_kind"),
+            models.Index(fields=["cost_source", "at"], name="ledger_by_cost_source"),
+            models.Index(fields=["at"], condition=Q(cost_nanos=None), name="ledger_unknown"),
         ]
 
     def __str__(self) -> str:
@@ -201,6 +228,13 @@ class LedgerEntry(models.Model):
         tokens = self.prompt_tokens, self.completion_tokens or 0, self.cached_tokens
         expected = cost_nanos(price, *tokens)
         return Decimal(self.cost_nanos - expected) / expected if expected else None
+
+
+class DailySumQuerySet(models.QuerySet["DailySum"]):
+    def total_of(self, of: str, subject_id: UUID, since: date) -> int:
+        """Nanodollars since that day."""
+        rows = self.filter(of=of, subject_id=subject_id, day__gte=since)
+        return rows.aggregate(total=Sum("cost_nanos"))["total"] or 0
 
 
 class DailySum(models.Model):
@@ -229,6 +263,8 @@ class DailySum(models.Model):
     charges = models.PositiveIntegerField(default=0)
     prompt_tokens = models.BigIntegerField(default=0)
     completion_tokens = models.BigIntegerField(default=0)
+
+    objects = DailySumQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar = [

@@ -82,8 +82,11 @@ class Checkup:
     endpoint: Endpoint
     base_url: str
     model: str = ""
+    # Why no model may be asked.
+    refusal: str = ""
     steps: list[Step] = field(default_factory=list)
     answer: Answer | None = None
+    trouble: ProviderError | None = None
     _listed: list[ListedModel] = field(default_factory=list)
     _address: str = ""
 
@@ -97,9 +100,23 @@ class Checkup:
             try:
                 self.steps.append(await check(began))
             except ProviderError as trouble:
+                self.trouble = trouble
                 self.steps.append(failed(name, began, trouble))
             if self.steps[-1].passed is False:
                 return
+
+    @property
+    def proves_the_key(self) -> bool:
+        """Whether the key was used and is good. A listing proves it only where it asks for one."""
+        good = {step.name for step in self.steps if step.passed}
+        asks_for_one = not getattr(self.adapter, "lists_without_key", False)
+        fine = all(step.passed is not False for step in self.steps)
+        return fine and ("Answer" in good or ("Listing" in good and asks_for_one))
+
+    @property
+    def key_refused(self) -> bool:
+        """Whether the provider said that the key isn't good."""
+        return self.trouble is not None and self.trouble.code in ("auth", "forbidden")
 
     async def _name(self, began: float) -> Step:
         """Resolve the host; each of its addresses has to be allowed."""
@@ -150,6 +167,8 @@ class Checkup:
         return Step("Listing", True, _since(began), found)
 
     async def _completion(self, began: float) -> Step:
+        if self.refusal:
+            return Step("Answer", None, _since(began), self.refusal)
         self.model = self.model or next((model.id for model in self._listed), "")
         if not self.model:
             advice = "Add a model, then check again."

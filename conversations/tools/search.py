@@ -111,7 +111,7 @@ def find(words: Sequence[str], asker: Asker) -> list[Hit]:
 
 def _matching(words: Sequence[str], user: User, without: UUID | None) -> QuerySet[Part]:
     """Texts of people and answers in which each word occurs, or else in the title above them."""
-    visible = Conversation.objects.visible_to(user)
+    visible = Conversation.objects.of(user)
     if without is not None:
         visible = visible.exclude(pk=without)
     parts = Part.objects.filter(kind__in=Part.SAID, message__conversation__in=visible.values("pk"))

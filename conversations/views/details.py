@@ -10,7 +10,7 @@ from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 
-from conversations.models import Call, Message
+from conversations.models import Call, Message, PresetVersion, User
 from conversations.problems import NotFound
 from conversations.views.answering import PersonRequest, answers, wants_json
 from conversations.views.presenting import as_json, shown
@@ -40,18 +40,18 @@ def details(request: PersonRequest, pk: UUID, message_pk: UUID) -> HttpResponse:
     """The inside of the dialog about one reply."""
     rows = Message.objects.visible_to(request.user).filter(conversation=pk)
     message = (
-        rows.select_related("completion__preset_version__preset").filter(pk=message_pk).first()
+        rows.select_related("completion__preset_version__preset__version")
+        .filter(pk=message_pk)
+        .first()
     )
     if message is None or message.completion is None:
         raise NotFound
     completion = message.completion
     calls = list(completion.calls.exclude(kind=Call.Kind.TITLE))
-    return render(
-        request, "_details.html", {"details": _details(message, calls, request.user.is_staff)}
-    )
+    return render(request, "_details.html", {"details": _details(message, calls, request.user)})
 
 
-def _details(message: Message, calls: list[Call], is_staff: bool) -> dict[str, Any]:
+def _details(message: Message, calls: list[Call], user: User) -> dict[str, Any]:
     completion = message.completion
     assert completion is not None
     last = calls[-1] if calls else None
@@ -60,7 +60,7 @@ def _details(message: Message, calls: list[Call], is_staff: bool) -> dict[str, A
         "model_name": last.model_name if last else "",
         "provider_name": last.provider_name if last else "",
         "preset_name": completion.preset_version.preset.name,
-        "preset_version": completion.preset_version.number,
+        **_version(completion.preset_version, user),
         "parameters": [
             (name, _shown(value)) for name, value in sorted(completion.parameters.items())
         ],
@@ -76,10 +76,21 @@ def _details(message: Message, calls: list[Call], is_staff: bool) -> dict[str, A
         "room_tokens": completion.room_tokens,
         "left_out": completion.left_out,
     }
-    if is_staff:
+    if user.is_staff:
         found["provider_words"] = completion.error_detail
         found["calls"] = calls
     return found
+
+
+def _version(version: PresetVersion, user: User) -> dict[str, Any]:
+    """Which version it was; what it said only to whom the preset shows that."""
+    preset = version.preset
+    newest = preset.version.number if preset.version else None
+    return {
+        "preset_version": version.number,
+        "newest_version": newest if newest != version.number else None,
+        "instructions": version.system_text if preset.shows_instructions_to(user) else "",
+    }
 
 
 def _shown(value: object) -> str:

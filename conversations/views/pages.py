@@ -6,24 +6,24 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from conversations.models import (
     Completion,
     Conversation,
     Kind,
-    LedgerEntry,
     PresetModel,
     Provider,
     User,
 )
-from conversations.models.providers import dollars
 from conversations.problems import NotFound
 from conversations.views.answering import PersonRequest, answers, uuid_or_none
+from conversations.views.costs import spend_of_month
+from conversations.views.opened import reading
 from conversations.views.presenting import Thread, thread_of
 from conversations.views.sidebar import sidebar_list
 
@@ -64,9 +64,12 @@ def room(
         "presets": presets,
         "preset": chosen,
         "no_presets": not presets,
+        "own_presets": settings.OWN_PRESETS,
         "suggestions": suggestions() if conversation is None else [],
         "can_manage": conversation is not None and conversation.owner_id == user.pk,
     }
+    if conversation is not None:
+        context |= reading(user, conversation)
     if conversation is None and user.is_staff:
         context |= missing_provider(bool(presets))
     if request.htmx and request.htmx.target == "main" and not request.htmx.history_restore_request:
@@ -98,7 +101,7 @@ def with_address(thread: Thread, conversation: Conversation) -> Thread:
 def offered(user: User) -> list[Choice]:
     """The presets that `user` may choose, each with the name of its first model."""
     rows = PresetModel.objects.offered_to(user)
-    fields = ("pk", "slug", "name", "description")
+    fields = ("pk", "slug", "name", "description", "icon", "owner")
     columns = (f"version__preset__{field}" for field in fields)
     return [Choice(*row) for row in rows.values_list(*columns, "model__name")]
 
@@ -111,6 +114,8 @@ class Choice:
     slug: str
     name: str
     description: str
+    icon: str
+    owner: UUID | None
     model_name: str
 
 
@@ -153,10 +158,3 @@ def suggestions() -> list[dict[str, str]]:
             ),
         },
     ]
-
-
-def spend_of_month(user: User) -> str:
-    """What the person has spent since the month began; nothing where nothing was charged."""
-    start = timezone.localtime().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    nanos = LedgerEntry.objects.visible_to(user).since(start).total_nanos()
-    return f"${dollars(nanos)}" if nanos else ""

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
 
 from conversations.models import Completion, Conversation, Message, Part, State
 from conversations.models.messages import json_facts
@@ -38,6 +39,8 @@ class ShownMessage:
         self.parent_id, self.sequence = message.parent_id, message.sequence
         self.created_at, self.author_id = message.created_at, message.author_id
         self.author_name = message.author.display_name if message.author else ""
+        if message.author is None and self.role == Message.Role.USER:
+            self.author_name = _("Former member")
         self.preset_name = completion.preset_version.preset.name if completion else ""
         asked_by = completion.asked_by if completion else None
         self.asked_by_name = asked_by.display_name if asked_by else ""

@@ -11,6 +11,7 @@ from django.contrib.sessions.backends.base import SessionBase
 
 from conversations.live import Hub, Snapshot, Viewer
 from conversations.models import OPEN, Conversation, Message, Part, User
+from conversations.people.second_factor import is_lacking
 from conversations.views.fragments import title_html
 from conversations.views.presenting import shown
 
@@ -102,11 +103,8 @@ def _standing(
     """Which pairs of conversation and person may still be, and which sessions still stand."""
     from django.contrib.sessions.models import Session
 
-    active = set(
-        User.objects.filter(pk__in={person for _c, person in pairs}, is_active=True).values_list(
-            "pk", flat=True
-        )
-    )
+    people = User.objects.filter(pk__in={person for _c, person in pairs}, is_active=True)
+    active = {person.pk for person in people if not is_lacking(person)}
     owned = set(
         Conversation.objects.filter(pk__in={c for c, _p in pairs}, deleted_at=None).values_list(
             "pk", "owner"
@@ -129,7 +127,9 @@ def session_key(session: SessionBase | None) -> str:
 def may_watch(viewer: Viewer, conversation: UUID) -> bool:
     """Whether this person may read this conversation now."""
     user = User.objects.filter(pk=viewer.person, is_active=True).first()
-    return bool(user and Conversation.objects.visible_to(user).filter(pk=conversation).exists())
+    if user is None or is_lacking(user):
+        return False
+    return Conversation.objects.visible_to(user).filter(pk=conversation).exists()
 
 
 def other_title(conversation: UUID, version: int) -> str:

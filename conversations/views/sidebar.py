@@ -41,7 +41,7 @@ class Group:
 
 def sidebar_list(user: User, after: str = "", current: UUID | None = None) -> dict[str, Any]:
     """One page of conversations, newest first, in groups of days; one query."""
-    rows = Conversation.objects.visible_to(user).listed()
+    rows = Conversation.objects.of(user).listed()
     if mark := _mark_of(after):
         rows = rows.filter(active_at__lte=mark[0]).exclude(active_at=mark[0], pk__gte=mark[1])
     running = Completion.objects.filter(conversation=OuterRef("pk"), state__in=OPEN)

@@ -18,8 +18,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 
 from conversations import process
-from conversations.accounts import INVITATION
 from conversations.models import OneTimeLink, User
+from conversations.people.accounts import INVITATION
 
 RUNNING = Gauge("parley_running_completions", "Completions that this process runs")
 SOCKETS = Gauge("parley_open_sockets", "Pages that watch a conversation in this process")
@@ -114,18 +114,30 @@ def _has_administrator() -> bool:
 
 @require_http_methods(["GET", "POST"])
 def login_link(request: HttpRequest, token: str) -> HttpResponse:
-    """Sign in by a link from `manage.py login_link`; it works once."""
-    link = OneTimeLink.objects.use(OneTimeLink.LOGIN, token)
+    """Sign in by a link from `manage.py login_link` or an administrator; it works once.
+
+    Whose password was taken away chooses a new one first.
+    """
+    links = OneTimeLink.objects
+    link = links.use(OneTimeLink.LOGIN, token) or links.use(OneTimeLink.RESET, token)
     if link is None or link.user is None or not link.user.is_active:
         raise Http404
     login(request, link.user)
-    return redirect("home")
+    return redirect("account_set_password" if link.purpose == OneTimeLink.RESET else "home")
 
 
 @require_safe
 def invitation(request: HttpRequest, token: str) -> HttpResponse:
-    """Remember the invitation, then let the person register."""
+    """Remember the invitation, then let the person register; who is signed in has no use for it."""
     if OneTimeLink.objects.valid(OneTimeLink.INVITE, token) is None:
         raise Http404
+    if request.user.is_authenticated:
+        return redirect("home")
     request.session[INVITATION] = token
     return redirect("account_signup")
+
+
+@require_safe
+def waiting(request: HttpRequest) -> HttpResponse:
+    """What somebody sees who has registered and isn't let in yet."""
+    return render(request, "account/waiting.html")

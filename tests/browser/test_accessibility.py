@@ -14,7 +14,10 @@ from tests.browser.site import DEMO, Site, held
 
 SCHEMES = ("light", "dark")
 OUTSIDE = ("/accounts/login/", "/accounts/signup/", "/accounts/password/reset/", "/nowhere/")
-INSIDE = ("/", "/archived/", "/accounts/password/change/", "/accounts/email/", "/accounts/logout/")
+INSIDE = (
+    "/", "/archived/", "/accounts/password/change/", "/accounts/email/", "/accounts/logout/",
+    "/accounts/security/", "/accounts/2fa/totp/activate/", "/accounts/2fa/webauthn/add/",
+)  # fmt: skip
 
 
 @pytest.fixture(params=SCHEMES)

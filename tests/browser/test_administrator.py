@@ -59,8 +59,8 @@ def test_the_administrator_adds_a_provider_with_a_preset_and_talks_to_it(
 ):
     page = browsing(ada).new_page()
     page.goto(f"{site.url}/admin/conversations/provider/add/")
+    page.get_by_role("link", name="OpenAI-compatible server").click()
     page.locator("[name=name]").fill("House models")
-    page.locator("[name=kind]").select_option("openai_compatible")
     page.locator("[name=base_url]").fill(f"{stand_in.url}/v1")
     page.locator("[name=new_key]").fill("secret-key-1234")
     page.locator("[name=new_models]").fill("house-model")

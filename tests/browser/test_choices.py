@@ -10,7 +10,7 @@ THREE = "three"
 QUESTION = "Tell me [[tokens=30 delay=5 text=prose]]"
 FURNISH = f"""
 from conversations.models import LanguageModel, Preset
-from conversations.offering import new_version
+from conversations.presets.offering import new_version
 preset = Preset.objects.create(slug="{THREE}", name="Three")
 new_version(preset, [LanguageModel.objects.get(name="{STAND_IN}")], parameters={{"n": 3}})
 """

@@ -104,3 +104,52 @@ def test_a_large_seed_goes_exactly_from_the_form_to_the_provider_and_to_the_deta
     assert json.dumps(stand_in.asked("Sow")[0]["body"]["seed"]) == SEED
     chat.does("details")
     expect(page.locator("#details")).to_contain_text(f"seed {SEED}")
+
+
+def test_what_would_be_refused_is_said_at_its_field_while_one_writes(page, site):
+    opens_preset(page, site, "Qwen/Qwen2.5-7B-Instruct (Deep)")
+    page.locator("#id_temperature").fill("9")
+    refused = page.locator("#id_temperature_refused")
+    expect(refused).to_contain_text("Qwen/Qwen2.5-7B-Instruct: Temperature: 9 is out of bounds")
+    expect(page.locator("[data-check-status]")).to_contain_text("Temperature: 9")
+    page.locator("#id_temperature").fill("1")
+    expect(refused).to_have_count(0)
+    expect(page.locator("[data-check-status]")).to_have_text("Everything fits now.")
+    expect(page.locator("#id_name + .errorlist")).to_have_count(0)
+
+
+def test_fallbacks_are_ordered_by_keyboard_and_saved_so(page, site):
+    opens_preset(page, site, "stand-in (Stand-in)")
+    page.locator("#id_name").press_sequentially("Ordered")
+    rows = page.locator("#id_fallbacks li select")
+    for label in ("stand-in-small (Stand-in)", "Qwen/Qwen2.5-7B-Instruct (Deep)"):
+        page.get_by_role("button", name="Add a fallback").press("Enter")
+        expect(rows.last).to_be_focused()
+        rows.last.select_option(label=label)
+    page.get_by_role("button", name="Earlier").last.press("Enter")
+    expect(page.get_by_role("button", name="Later").first).to_be_focused()
+    page.get_by_role("button", name="Add a fallback").press("Enter")
+    page.get_by_role("button", name="Remove").last.press("Enter")
+    expect(rows).to_have_count(2)
+    page.locator("[name=_continue]").click()
+    expect(page.get_by_text("was added successfully")).to_be_visible()
+    chosen = [row.evaluate("one => one.selectedOptions[0].text") for row in rows.all()]
+    assert chosen == ["Qwen/Qwen2.5-7B-Instruct (Deep)", "stand-in-small (Stand-in)"]
+
+
+def test_versions_are_listed_and_restored(page, site):
+    opens_preset(page, site, "stand-in (Stand-in)")
+    page.locator("#id_name").press_sequentially("Versioned")
+    page.locator("#id_system_text").fill("Be brief.")
+    page.locator("[name=_continue]").click()
+    page.locator("#id_system_text").fill("Be long.")
+    page.locator("[name=_continue]").click()
+    expect(page.get_by_text("was changed successfully")).to_be_visible()
+    page.get_by_role("link", name="Versions").click()
+    expect(page.locator(".parley-versions > li")).to_have_count(2)
+    expect(page.locator(".parley-lines del")).to_contain_text("Be brief.")
+    expect(page.locator(".parley-lines ins")).to_contain_text("Be long.")
+    page.get_by_role("button", name="Restore this version").click()
+    expect(page.get_by_text("Version 1 is back, as version 3.")).to_be_visible()
+    page.get_by_role("link", name="Back to the preset").click()
+    expect(page.locator("#id_system_text")).to_have_value("Be brief.")

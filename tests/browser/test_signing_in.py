@@ -19,7 +19,7 @@ def visitor(browsing, site):
 def sign_in(chat, name, password=PASSWORD):
     chat.page.get_by_label("E-mail or username").fill(name)
     chat.page.get_by_label("Password").fill(password)
-    chat.page.get_by_role("button", name="Sign in").click()
+    chat.page.get_by_role("button", name="Sign in", exact=True).click()
 
 
 def test_somebody_signs_in_and_has_a_first_chat_with_the_demo(visitor, site, names):

@@ -13,7 +13,7 @@ SCHEMA = {
 }
 FURNISH = f"""
 from conversations.models import LanguageModel, Preset
-from conversations.offering import new_version
+from conversations.presets.offering import new_version
 model = LanguageModel.objects.get(name="{STAND_IN}")
 for slug, parameters in {{
     "{TOOLS}": {{"tools": ["calculate", "date_and_time"]}},

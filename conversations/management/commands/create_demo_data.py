@@ -68,7 +68,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, users: int, conversations: int, messages: int, **o: Any) -> None:
         migrate(self.stderr.write)
         first_provider()
-        version = Preset.objects.filter(enabled=True, version__isnull=False)[0].version
+        offered = Preset.objects.of_administrators().filter(enabled=True, version__isnull=False)
+        version = offered[0].version
         assert version is not None
         chance = random.Random(o["seed"])  # noqa: S311
         people = _people(users, o["password"])

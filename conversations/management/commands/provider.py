@@ -11,8 +11,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from conversations import connections
 from conversations.models import Kind, Provider
-from conversations.offering import Prices, add_known_models, offer_models
+from conversations.oversight.auditing import changes, record
 from conversations.preparing import migrate
+from conversations.presets.offering import Prices, add_known_models, offer_models
 
 
 class Command(BaseCommand):
@@ -46,6 +47,7 @@ class Command(BaseCommand):
             self._check(options["name"])
 
     def _add(self, *, name: str, kind: str, base_url: str, **options: Any) -> None:
+        before = Provider.objects.filter(name=name).first()
         provider = Provider.objects.filter(name=name).first() or Provider(name=name)
         provider.kind, provider.base_url = kind, base_url.rstrip("/")
         provider.options = dict(_pair(option) for option in options["option"])
@@ -56,6 +58,8 @@ class Command(BaseCommand):
         except ValidationError as trouble:
             raise CommandError("; ".join(trouble.messages)) from None
         provider.save()
+        if detail := changes(before, provider):
+            record(f"provider.{'changed' if before else 'added'}", subject=provider, detail=detail)
         models = dict(_model(text) for text in options["model"])
         known = add_known_models(provider)
         if not models:

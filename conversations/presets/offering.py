@@ -16,6 +16,7 @@ from conversations.models import (
     PresetVersion,
     Price,
     Provider,
+    User,
 )
 from conversations.providers.known import KNOWN
 
@@ -75,12 +76,12 @@ def preset_for(model: LanguageModel, name: str = "", description: str = "") -> P
     """The preset that has this model first, or a new one, named after the model."""
     name = name or short_name(model.name)
     existing = Preset.objects.filter(
-        version__preset_models__model=model, version__preset_models__position=0
+        owner=None, version__preset_models__model=model, version__preset_models__position=0
     ).first()
     if existing:
         return existing
     preset = Preset.objects.create(
-        slug=_free_slug(name),
+        slug=free_slug(name),
         name=name,
         description=description,
         is_default=not Preset.objects.filter(is_default=True).exists(),
@@ -89,7 +90,8 @@ def preset_for(model: LanguageModel, name: str = "", description: str = "") -> P
     return preset
 
 
-def _free_slug(name: str) -> str:
+def free_slug(name: str) -> str:
+    """The name as an address has it, with a number where another preset has it already."""
     base = slugify(name.replace(".", "-"))[:100] or "preset"
     slug, number = base, 2
     while Preset.objects.filter(slug=slug).exists():
@@ -97,20 +99,24 @@ def _free_slug(name: str) -> str:
     return slug
 
 
+@transaction.atomic
 def new_version(
     preset: Preset,
     models: list[LanguageModel],
     *,
     system_text: str = "",
     parameters: Mapping[str, object] | None = None,
+    made_by: User | None = None,
 ) -> PresetVersion:
     """What the preset means from now on; old conversations keep what they had."""
+    Preset.objects.select_for_update().get(pk=preset.pk)
     last = preset.versions.order_by("-number").first()
     version = PresetVersion.objects.create(
         preset=preset,
         number=last.number + 1 if last else 1,
         system_text=system_text,
         parameters=dict(parameters or {}),
+        made_by_name=made_by.display_name if made_by else "",
     )
     PresetModel.objects.bulk_create(
         PresetModel(version=version, model=model, position=position)

@@ -1,0 +1,1 @@
+"""People: how they come, sign in, are let in, suspended and leave."""

@@ -1,0 +1,1 @@
+"""Sign-in by OpenID Connect. Imported only where the environment names an issuer."""

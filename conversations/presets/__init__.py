@@ -1,0 +1,1 @@
+"""Presets: offered, one's own, their versions and forms, and trying them out."""

@@ -1,0 +1,19 @@
+// What the administration's package lets a mouse do, a keyboard does too: its menus and switches are
+// no buttons, so they get focus, and Enter or the space bar presses them.
+addEventListener("DOMContentLoaded", () => {
+  const PRESSED = "[x-on\\:click]:not(a[href], button, input, select, textarea, label, [tabindex])";
+  const NAMES = { dock_to_right: "Sidebar", close: "Close" };
+
+  for (const one of document.querySelectorAll(PRESSED)) {
+    const text = one.textContent.trim();
+    if (!text) continue;
+    one.tabIndex = 0;
+    one.setAttribute("role", "button");
+    if (NAMES[text]) one.setAttribute("aria-label", NAMES[text]);
+    one.addEventListener("keydown", (event) => {
+      if (event.target !== one || (event.key !== "Enter" && event.key !== " ")) return;
+      event.preventDefault();
+      one.click();
+    });
+  }
+});
