@@ -94,9 +94,9 @@ document.addEventListener("input", ({ target }) => {
   reckon();
 });
 
-/** What it would cost, by a script that is fetched when somebody first writes. */
-async function reckon() {
-  (await import("./cost.js")).reckon();
+/** What it would cost, by a script that is fetched when somebody first writes; offline nobody knows. */
+function reckon() {
+  import("./cost.js").then((cost) => cost.reckon(), () => {});
 }
 
 document.addEventListener("keydown", (event) => {

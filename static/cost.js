@@ -14,19 +14,26 @@ export function reckon() {
 }
 
 function tell() {
-  const composer = byId("composer");
-  const place = byId("composer-cost");
-  if (!composer || !place) return;
-  const text = composer.elements.text.value;
-  const preset = composer.elements.preset.value;
-  if (!text.trim() || !preset) {
+  const { text, preset } = byId("composer")?.elements ?? {};
+  if (!text?.value.trim() || !preset.value) return show("", '<span id="composer-cost" class="composer-cost"></span><div id="composer-budget" hidden></div>');
+  const query = new URLSearchParams({ preset: preset.value, conversation: conversationId() ?? "", bytes: encoder.encode(text.value).length });
+  if (asked !== String(query)) ask(String(query));
+}
+
+/** Nobody needs to know why it can't be told: the send itself says what matters. */
+async function ask(query) {
+  asked = query;
+  try {
+    const answer = await fetch(`${byId("urls").dataset.cost}?${query}`, { headers: { "HX-Request": "true" } });
+    if (asked === query) show(query, answer.ok && !answer.redirected ? await answer.text() : "");
+  } catch {
     asked = "";
-    place.replaceChildren();
-    byId("composer-budget").hidden = true;
-    return;
   }
-  const query = new URLSearchParams({ preset, conversation: conversationId() ?? "", bytes: encoder.encode(text).length });
-  if (asked === String(query)) return;
-  asked = String(query);
-  htmx.ajax("GET", `${place.dataset.url}?${query}`, { target: place, swap: "innerHTML" });
+}
+
+function show(query, html) {
+  asked = query;
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  for (const element of [...template.content.children]) byId(element.id)?.replaceWith(element);
 }

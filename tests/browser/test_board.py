@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from tests.browser.site import Person
+from tests.browser.site import PASSWORD, Person, Site
 
 NAME = "user-board"
 MAKE = f"""
@@ -41,10 +41,16 @@ INK = "() => document.querySelector('.chart') && Chart.getChart(document.querySe
 
 
 @pytest.fixture(scope="module")
+def site(chromium, tmp_path_factory):
+    """A site of its own: what other tests spend would be on the board."""
+    site = Site(tmp_path_factory.mktemp("board"))
+    yield site
+    site.web.end()
+
+
+@pytest.fixture(scope="module")
 def ada(site):
     """An administrator on a site where something was spent."""
-    from tests.browser.site import PASSWORD
-
     site.command("shell", "--no-imports", "-c", PEOPLE.format(password=PASSWORD))
     site.command("shell", "--no-imports", "-c", MAKE)
     return Person(site, NAME)

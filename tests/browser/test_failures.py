@@ -89,7 +89,7 @@ def lower_the_deadline(browsing, site):
     page = browsing(Person(site, "root", "a-long-and-odd-password")).new_page()
     page.goto(f"{site.url}/admin/conversations/provider/")
     page.get_by_role("link", name="Impatient").click()
-    page.get_by_text("Deadlines, seconds").click()
+    page.get_by_text("More", exact=True).click()
     page.locator("[name=first_byte_seconds]").fill("0.5")
     page.locator("[name=_save]").click()
     expect(page.get_by_text("was changed successfully")).to_be_visible()
