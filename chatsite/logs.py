@@ -12,13 +12,15 @@ SECRETS = re.compile(
     r"(?i)(authorization['\":=\s]+(?:bearer\s+|basic\s+)?|bearer\s+|api[-_]?key['\":=\s]+)[^\s'\",]+"
     r"|(cookie['\":=\s]+)[^'\"\n]+"
     r"|\b(?:sk|pk|rk|gsk|xai|hf)[-_][A-Za-z0-9_\-]{12,}"
+    # Addresses that let in whoever knows them.
+    r"|(/(?:login|setup|invitation|reset/key|confirm-email)/)[^/\s'\"?]{20,}"
 )
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "request"}
 
 
 def redact(text: str) -> str:
-    """`text` with whatever looks like a key or a cookie replaced by dots."""
-    return SECRETS.sub(lambda match: f"{match.group(1) or match.group(2) or ''}…", text)
+    """`text` with whatever looks like a key, a cookie or a one-time address replaced by dots."""
+    return SECRETS.sub(lambda match: f"{next(filter(None, match.groups()), '')}…", text)
 
 
 class Lines(logging.Formatter):

@@ -204,6 +204,7 @@ ACCOUNT_ADAPTER = "conversations.people.signing_in.AccountAdapter"
 ACCOUNT_FORMS = {
     "login": "conversations.people.sign_in_form.LoginForm",
     "signup": "conversations.people.accounts.SignupForm",
+    "add_email": "conversations.people.accounts.AddressForm",
 }
 ACCOUNT_LOGIN_METHODS = {"email", "username"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "username*", "password1*", "password2*"]

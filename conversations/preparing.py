@@ -7,6 +7,7 @@ import hashlib
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 MIGRATION_LOCK = 7_202_611
 DEMO = "demo"
+FREE = (Decimal(0), Decimal(0))
 
 
 def migrate(say: Callable[[str], None]) -> bool:
@@ -115,7 +117,7 @@ def first_provider() -> bool:
         provider = Provider.objects.create(name="Demo", kind=Kind.DEMO)
         offer_models(
             provider,
-            {DEMO: None},
+            {DEMO: FREE},
             preset_name="Demo",
             description="Shows what Parley does. It is no language model.",
         )

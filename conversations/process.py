@@ -21,7 +21,7 @@ from conversations.engine import jobs, titles
 from conversations.engine.breaker import Breakers
 from conversations.engine.frames import Bus, Event, Settled, Shown
 from conversations.engine.relay import Relay
-from conversations.engine.run import Surroundings
+from conversations.engine.surroundings import Surroundings
 from conversations.engine.tasks import Engine
 from conversations.engine.writer import Pace
 from conversations.live import Hub

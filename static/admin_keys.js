@@ -17,3 +17,16 @@ addEventListener("DOMContentLoaded", () => {
     });
   }
 });
+
+// A second click while the first is on its way does nothing.
+document.addEventListener(
+  "submit",
+  (event) => {
+    const form = event.target;
+    if (form.method !== "post" || event.defaultPrevented) return;
+    if (form.dataset.sent) return event.preventDefault();
+    form.dataset.sent = "yes";
+    setTimeout(() => delete form.dataset.sent, 3000);
+  },
+  true,
+);

@@ -50,7 +50,7 @@ document.addEventListener("htmx:beforeSwap", ({ detail }) => {
   if (detail.serverResponse.includes('id="room"')) return;
   // Not our page, the session has ended: let the browser go there by itself.
   detail.shouldSwap = false;
-  location.assign(detail.pathInfo?.requestPath ?? location.href);
+  location.assign(detail.requestConfig.verb === "get" ? detail.pathInfo.requestPath : location.href);
 });
 
 document.addEventListener("htmx:responseError", ({ detail }) => {

@@ -1,12 +1,11 @@
 // The conversation's socket: htmx's extension swaps what comes; here are resuming, acknowledging,
 // the watch over its life, and what to do without it.
 
-import { address, byId, conversationId, isOpen, openReplies, word } from "./dom.js";
+import { address, byId, conversationId, isOpen, openReplies } from "./dom.js";
 import { brought } from "./message.js";
 import { read, readJson } from "./net.js";
 import { apply, fold } from "./patches.js";
 import { keepUp } from "./scroll.js";
-import { toast } from "./tell.js";
 import { lastSequence, sift, takeAnew } from "./turns.js";
 
 const GONE = 4404;
@@ -147,7 +146,8 @@ document.addEventListener("htmx:wsOpen", () => {
 document.addEventListener("htmx:wsClose", ({ target, detail }) => {
   if (detail.event.code !== GONE) return lost();
   target.remove();
-  if (!byId("room").hasAttribute("data-leaving")) toast(word("problem-404"));
+  // Signed out, suspended, or no longer shared: what the page is now, the server says.
+  if (!byId("room").hasAttribute("data-leaving")) location.reload();
 });
 document.addEventListener("htmx:wsError", lost);
 

@@ -12,7 +12,7 @@ from channels.db import database_sync_to_async
 
 from conversations.engine import jobs, tasks
 from conversations.engine.frames import Bus, Frame, Settled
-from conversations.engine.run import Surroundings
+from conversations.engine.surroundings import Surroundings
 from conversations.engine.writer import Pace
 from conversations.models import Completion
 from conversations.providers.base import Finish, Text, Usage

@@ -5,9 +5,10 @@ from datetime import timedelta
 from django.urls import reverse
 from django.utils import timezone
 
-from conversations.models import AuditEntry, Budget, BudgetRequest, LedgerEntry, Scope
+from conversations.models import AuditEntry, Budget, BudgetRequest, LedgerEntry, Scope, User
 from conversations.spending import allowances
 from tests import making
+from tests.test_admin_csv import read
 from tests.test_budgets import BudgetTestCase, nanos
 
 BUDGETS = "admin:conversations_budget"
@@ -40,6 +41,16 @@ class BudgetListTests(AdminTestCase):
         for part in ("$2.00 (20%)", "$8.00", "Bob", "$1.50 (75%)", "$0.50 (17%)", "$2.50"):
             self.assertIn(part, page)
 
+    def test_as_many_as_there_are_are_in_the_csv(self):
+        people = [User(username=f"u{n}", first_name=f"U{n}") for n in range(501)]
+        User.objects.bulk_create(people)
+        rows = [Budget(scope=Scope.PERSON, user=who, amount_nanos=nanos("1")) for who in people]
+        Budget.objects.bulk_create(rows)
+        answer = self.client.get(reverse(f"{BUDGETS}_csv"))
+        text = read(answer)
+        self.assertEqual(len(text), 502)
+        self.assertIn("$1.00", text[-1])
+
     def test_people_s_own_limits_are_not_shown(self):
         making.budget("3", Scope.PERSON, user=self.alice, own=True)
         self.assertNotIn("Alice", self.page(f"{BUDGETS}_changelist"))
@@ -71,6 +82,19 @@ class BudgetFormTests(AdminTestCase):
         self.assertEqual(Budget.objects.get().amount_nanos, 12_345_600_000)
         entry = AuditEntry.objects.get(action="budget.added")
         self.assertEqual(entry.actor_name, "Root")
+
+    def test_who_manages_spend_alone_can_choose_whom_it_is_for(self):
+        making.preset("Mine", owner=self.alice)
+        making.team(self.bob)
+        page = self.client.get(reverse(f"{BUDGETS}_add"))
+        self.assertNotContains(page, "data-ajax--url")
+        shown = {
+            name: [str(told) for _pk, told in page.context["adminform"].form.fields[name].choices]
+            for name in ("user", "team", "preset")
+        }
+        self.assertIn("Alice (alice@example.com)", shown["user"])
+        self.assertIn("Team", shown["team"])
+        self.assertNotIn("Mine", shown["preset"])
 
     def test_only_the_scope_s_own_subject_is_kept(self):
         self.add(scope="person", user=str(self.alice.pk), preset=str(self.preset.pk))
@@ -139,6 +163,10 @@ class RequestTests(AdminTestCase):
         self.decide(refuse="1")
         self.assertEqual(self.state()[0], "approved")
 
+    def test_they_go_with_their_budget(self):
+        self.post(f"{BUDGETS}_delete", self.budget.pk, post="yes")
+        self.assertFalse(Budget.objects.exists() or BudgetRequest.objects.exists())
+
     def test_the_list_leads_to_it(self):
         page = self.page(f"{REQUESTS}_changelist")
         self.assertIn(str(self.asked.pk), page)
@@ -158,7 +186,7 @@ class CorrectionTests(AdminTestCase):
         self.entry = self.spend("0.50")
 
     def correct(self, **values):
-        usual = {"cost": "0.2", "reason": "Given back"}
+        usual = {"cost": "0.2", "reason": "Given back", "confirmed": "−$0.30"}
         name = "admin:conversations_ledgerentry_correct"
         return self.post(name, self.entry.pk, **usual | values)
 
@@ -169,6 +197,18 @@ class CorrectionTests(AdminTestCase):
         entry = AuditEntry.objects.get(action="ledger.corrected")
         self.assertEqual(entry.subject_name, "Alice")
         self.assertIn("-0.3", entry.detail["difference"])
+
+    def test_it_asks_once_with_the_difference(self):
+        response = self.post(
+            "admin:conversations_ledgerentry_correct",
+            self.entry.pk,
+            cost="0.2",
+            reason="Given back",
+        )
+        self.assertContains(response, "−$0.30")
+        self.assertContains(response, 'name="confirmed"')
+        self.assertEqual(self.correct(cost="0.3").status_code, 200, "it was asked about another")
+        self.assertEqual(LedgerEntry.objects.count(), 1)
 
     def test_without_a_reason_nothing_is_booked(self):
         for values in ({"reason": ""}, {"cost": "-1"}, {"cost": "0.5"}, {"cost": "1e"}):

@@ -12,6 +12,7 @@ from conversations.admin.base import ParleyAdmin
 from conversations.models import LedgerEntry, Preset, User
 from conversations.models.base import new_id
 from conversations.oversight.auditing import record
+from conversations.reports.spreadsheets import FORMULA
 from conversations.spending import ledger
 from tests import making
 from tests.booking import about, administrator, book
@@ -88,6 +89,16 @@ class FormulaTests(CsvTestCase):
         found = {row[7] for row in self.rows("auditentry")[1:]}
         self.assertTrue(found)
         self.assertEqual({name for name in found if not name.startswith("'")}, set())
+
+    def test_nor_where_it_is_split_at_semicolons(self):
+        record("thing.changed", name='Bob;=HYPERLINK("x")', detail={"a": "b; +1"})
+        address = reverse("admin:conversations_auditentry_csv")
+        text = async_to_sync(_whole)(self.client.get(address))
+        self.assertIn(',"', text)
+        for line in text.splitlines():
+            for part in csv.reader([line], delimiter=";"):
+                for value in part:
+                    self.assertFalse(value.lstrip(" ").startswith(FORMULA), value)
 
     def test_amounts_stay_numbers_also_below_zero(self):
         person = making.person()

@@ -12,7 +12,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from conversations.admin import ledger_totals
-from conversations.models import Alert, AuditEntry, Call, Capability, LedgerEntry
+from conversations.models import Alert, AuditEntry, Call, Capability, LedgerEntry, SiteSettings
+from conversations.models.base import new_id
 from conversations.oversight.alerting import raise_alert
 from conversations.oversight.auditing import record
 from conversations.reports import paging
@@ -99,6 +100,16 @@ class LedgerTests(ListTestCase):
         self.assertEqual(
             found, {"": (2, "$0.50"), "charge": (1, "$2.00"), "correction": (1, "−$1.50")}
         )
+
+    def test_each_source_of_a_cost_can_be_chosen(self):
+        entry = book(None, 1)
+        entry.pk, entry.call_id, entry.cost_source = None, new_id(), "assumed"
+        LedgerEntry.objects.bulk_create([entry])
+        cl = self.page("ledgerentry").context["cl"]
+        (spec,) = [one for one in cl.filter_specs if one.title == "cost from"]
+        offered = {str(choice["value"]) for choice in spec.choices(cl)}
+        self.assertLessEqual({"provider", "price", "assumed", "estimated", "person"}, offered)
+        self.assertEqual(len(self.entries(cost="assumed")[0]), 1)
 
     def test_an_id_that_is_none_shows_nothing(self):
         book()
@@ -357,3 +368,62 @@ class SidebarTests(ListTestCase):
     def test_no_list_counts_each_choice(self):
         for its_admin in admin.site._registry.values():
             self.assertEqual(its_admin.show_facets, admin.ShowFacets.NEVER, its_admin)
+
+
+class LookupTests(TestCase):
+    def setUp(self):
+        self.person = making.person("keeper", **{f"may_{name}": True for name in Capability.values})
+        self.client.force_login(self.person)
+
+    def status(self, model, /, **query):
+        answers = [
+            self.client.get(reverse(f"admin:conversations_{model}_{kind}"), query)
+            for kind in ("changelist", "csv")
+        ]
+        return {answer.status_code for answer in answers}
+
+    def test_nothing_is_asked_that_no_page_shows(self):
+        alice = making.person("alice")
+        making.talk(alice, title="Secret merger")
+        for model, query in (
+            ("user", {"password__startswith": "md5"}),
+            ("user", {"password": self.person.password}),
+            ("user", {"last_login__isnull": "False"}),
+            ("conversation", {"title__contains": "Secret"}),
+            ("conversation", {"owner__password__startswith": "md5"}),
+            ("conversation", {"messages__parts__text__contains": "Hello"}),
+            ("provider", {"key__startswith": "g"}),
+            ("provider", {"base_url__contains": "x"}),
+            ("onetimelink", {"token_hash__startswith": "a"}),
+            ("call", {"error_detail__contains": "a"}),
+        ):
+            with self.subTest(query):
+                self.assertEqual(self.status(model, **query), {400})
+
+    def test_what_a_filter_offers_is_taken(self):
+        for model in admin.site._registry:
+            if model is SiteSettings:
+                continue
+            address = reverse(f"admin:conversations_{model._meta.model_name}_changelist")
+            cl = self.client.get(address).context["cl"]
+            for spec in cl.filter_specs:
+                for choice in spec.choices(cl):
+                    link = choice.get("query_string") or f"?{spec.parameter_name}={choice['value']}"
+                    with self.subTest(f"{model.__name__}{link}"):
+                        self.assertEqual(self.client.get(f"{address}{link}").status_code, 200)
+
+    def test_a_text_that_no_database_holds_is_refused(self):
+        for model in admin.site._registry:
+            if model is not SiteSettings:
+                for query in ({"q": "a\0"}, {"kind": "\0"}, {"a\0": "b"}):
+                    with self.subTest(model.__name__):
+                        self.assertEqual(self.status(model._meta.model_name, **query), {400})
+
+
+class EveryListTests(TestCase):
+    def test_every_list_has_search_filters_and_a_csv(self):
+        for model, shown in admin.site._registry.items():
+            if model is not SiteSettings:  # one row
+                with self.subTest(model.__name__):
+                    self.assertTrue(shown.search_fields and shown.list_filter)
+                    self.assertTrue(shown.csv_url_name)

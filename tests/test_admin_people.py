@@ -4,6 +4,7 @@ import io
 import re
 import zipfile
 from datetime import timedelta
+from unittest import mock
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
@@ -25,6 +26,7 @@ from conversations.models import (
     Team,
     User,
 )
+from conversations.people import standing
 from tests import making
 from tests.making import PASSWORD
 
@@ -128,6 +130,45 @@ class FormTests(AdminTestCase):
         stranger.post(reverse("account_login"), login | {"login": "new@example.com"})
         self.assertIn("_auth_user_id", stranger.session)
 
+    def changing_meanwhile(self, **meanwhile):
+        """Post a new name while somebody else changes something else."""
+        real = standing.check_capabilities
+
+        def check(*given):
+            User.objects.filter(pk=self.alice.pk).update(**meanwhile)
+            return real(*given)
+
+        with mock.patch.object(standing, "check_capabilities", check):
+            self.client.post(self.page_of(self.alice), self.fields(self.alice, first_name="Alicia"))
+        self.alice.refresh_from_db()
+        self.assertEqual(self.alice.first_name, "Alicia")
+
+    def test_what_another_did_meanwhile_stays(self):
+        self.changing_meanwhile(is_active=False, suspended_at=timezone.now(), password="!gone")
+        self.assertFalse(self.alice.is_active)
+        self.assertEqual(self.alice.password, "!gone")
+        self.assertTrue(self.alice.suspended_at)
+        noted = AuditEntry.objects.get(action="person.changed")
+        self.assertEqual(noted.detail, {"first_name": ["Alice", "Alicia"]})
+
+    def test_who_was_given_more_meanwhile_is_not_changed_by_who_has_less(self):
+        real = standing.check_capabilities
+
+        def check(*given):
+            real(*given)
+            User.objects.filter(pk=self.alice.pk).update(may_spend=True, is_staff=True)
+
+        with mock.patch.object(standing, "check_capabilities", check):
+            form = self.fields(self.alice, first_name="Alicia")
+            self.assertEqual(self.client.post(self.page_of(self.alice), form).status_code, 403)
+        self.alice.refresh_from_db()
+        self.assertEqual(self.alice.first_name, "Alice")
+
+    def test_a_capability_that_another_gave_meanwhile_stays(self):
+        self.client.force_login(self.root)
+        self.changing_meanwhile(may_spend=True, is_staff=True)
+        self.assertTrue(self.alice.may_spend and self.alice.is_staff)
+
     def test_an_address_of_somebody_else_is_refused(self):
         page = self.save(self.alice, email="BOB@example.com")
         self.assertTrue(page.context["adminform"].form.errors)
@@ -164,6 +205,32 @@ class FormTests(AdminTestCase):
         self.assertContains(page, self.page_of(self.alice, "suspend"))
         self.assertNotContains(page, self.page_of(self.alice, "remove"))
         self.assertNotContains(page, self.page_of(self.alice, "approve"))
+
+
+class AddressTests(AdminTestCase):
+    def save(self, **changed):
+        return self.client.post(self.page_of(self.alice), self.fields(self.alice, **changed))
+
+    def test_one_that_somebody_else_has_is_a_sentence(self):
+        EmailAddress.objects.create(user=self.bob, email="shared@example.com", verified=True)
+        for email in ("Shared@example.com", "BOB@example.com"):
+            self.assertContains(self.save(email=email), "has this address")
+        self.alice.refresh_from_db()
+        self.assertEqual(self.alice.email, "alice@example.com")
+
+    def test_who_only_claims_it_has_it_no_more(self):
+        EmailAddress.objects.create(user=self.bob, email="shared@example.com", verified=False)
+        self.assertEqual(self.save(email="shared@example.com").status_code, 302)
+        address = EmailAddress.objects.get()
+        self.assertEqual((address.user, address.verified), (self.alice, True))
+
+    def test_spend_counts_for_a_team_of_theirs_alone(self):
+        team = making.team(self.bob)
+        self.assertContains(self.save(main_team=team.pk), "no member of this team")
+        Membership.objects.create(team=team, user=self.alice)
+        self.assertEqual(self.save(main_team=team.pk).status_code, 302)
+        self.alice.refresh_from_db()
+        self.assertEqual(self.alice.main_team, team)
 
 
 class DeedTests(AdminTestCase):
@@ -206,7 +273,9 @@ class DeedTests(AdminTestCase):
         self.assertNotIn("sent a mail", page.content.decode())
         stranger = self.client_class()
         stranger.get(link)
-        self.assertIn("_auth_user_id", stranger.session)
+        form = stranger.post(link, follow=True)
+        self.assertContains(form, 'name="password1"')
+        self.assertNotIn("_auth_user_id", stranger.session)
         self.assertEqual(self.client_class().get(link).status_code, 404)
 
     @MAILED
@@ -258,6 +327,11 @@ class SecondFactorTests(AdminTestCase):
         self.client.post(address)
         self.assertEqual(Authenticator.objects.get().user, self.bob)
         self.assertEqual(AuditEntry.objects.get().action, "second_factor.reset")
+
+    def test_not_ones_own(self):
+        self.add(self.keeper)
+        self.client.post(self.page_of(self.keeper, "second_factor"))
+        self.assertTrue(Authenticator.objects.exists())
 
     def test_not_of_somebody_who_holds_more(self):
         self.add(self.root)
@@ -399,6 +473,23 @@ class TeamTests(AdminTestCase):
             actions,
             ["team.changed", "team.member_added", "team.member_changed", "team.member_removed"],
         )
+        self.assertEqual(Team.objects.get().external_group, "eng")
+
+    def test_spend_counts_for_a_team_only_while_one_is_a_member(self):
+        other = making.team(self.alice)
+        User.objects.filter(pk=self.alice.pk).update(main_team=self.team)
+        self.save(self.present(role=Role.READER))
+        self.assertEqual(User.objects.get(pk=self.alice.pk).main_team, self.team)
+        self.save(self.present(DELETE="on"))
+        self.assertEqual(User.objects.get(pk=self.alice.pk).main_team, other)
+
+    def test_the_group_of_a_team_with_conversations_is_chosen_by_who_may_read_them(self):
+        making.talk(self.alice, team=self.team)
+        page = self.save(self.present(), external_group="eng")
+        self.assertContains(page, "Members read the team’s conversations")
+        self.assertEqual(self.save(self.present(), name="Red").status_code, 302)
+        self.client.force_login(self.root)
+        self.save(self.present(), external_group="eng")
         self.assertEqual(Team.objects.get().external_group, "eng")
 
     def test_nobody_joins_by_themselves_to_read_along(self):

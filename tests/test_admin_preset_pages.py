@@ -1,10 +1,12 @@
 """Presets in the administration: fallbacks, who may use one, its versions, copies, who may see all that."""
 
 import json
+from unittest import mock
 
 from django.test import TestCase
 from django.urls import reverse
 
+from conversations.admin.presets import PresetForm
 from conversations.models import AuditEntry, LanguageModel, Preset, User
 from conversations.models.base import new_id
 from conversations.presets.offering import new_version
@@ -132,6 +134,23 @@ class FormTests(PresetAdminCase):
         errors = self.errors(self.save(preset, seen_version="1", system_text="Stale"))
         self.assertIn("version 2", errors["__all__"][0])
 
+    def test_a_default_that_another_chose_meanwhile_stays(self):
+        first = self.saved()
+        self.save(name="Other", slug="other")
+        second = Preset.objects.get(slug="other")
+        Preset.objects.update(is_default=False)
+        Preset.objects.filter(pk=first.pk).update(is_default=True)
+        real = PresetForm.clean
+
+        def clean(form):
+            Preset.objects.filter(pk=first.pk).update(is_default=False)
+            Preset.objects.filter(pk=second.pk).update(is_default=True)
+            return real(form)
+
+        with mock.patch.object(PresetForm, "clean", clean):
+            self.saved(first, is_default="on", description="Newer")
+        self.assertEqual(Preset.objects.get(is_default=True), second)
+
     def test_the_order_is_changed_in_the_list(self):
         preset = self.saved()
         form = {"form-TOTAL_FORMS": "1", "form-INITIAL_FORMS": "1", "form-0-id": str(preset.pk)}
@@ -178,6 +197,12 @@ class VersionsTests(PresetAdminCase):
             top_k="4",
         )
         self.preset.refresh_from_db()
+
+    def test_a_number_that_is_none_restores_nothing(self):
+        for number in ("", "x", "-1", "9", "9" * 30, "9" * 5_000, "\u0663"):
+            answer = self.client.post(page_of(self.preset, "versions"), {"number": number})
+            self.assertEqual(answer.status_code, 302, number[:40])
+        self.assertEqual(self.preset.versions.count(), 2)
 
     def test_the_page_lists_them_with_what_changed(self):
         page = self.client.get(page_of(self.preset, "versions"))

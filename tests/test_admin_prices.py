@@ -98,6 +98,12 @@ class PriceTests(TestCase):
         self.model.refresh_from_db()
         self.assertEqual((self.model.context_tokens, self.model.withdrawn), (4096, True))
 
+    def test_limits_that_nothing_can_keep_are_refused(self):
+        form = {"context_tokens": "4096", "output_tokens": "", "dtype": "", "lora": "unknown"}
+        for limits in ("[" * 60_000, "9" * 5_000, '{"a": "\\u0000"}'):
+            page = self.client.post(self.address, {**form, "limits": limits})
+            self.assertIn("limits", page.context["adminform"].form.errors)
+
     def test_others_see_and_change_nothing(self):
         self.client.force_login(making.person("bob", may_spend=True))
         self.assertEqual(self.add().status_code, 403)

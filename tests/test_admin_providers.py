@@ -11,6 +11,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from conversations import rotation
+from conversations.admin.provider_form import ProviderForm
 from conversations.admin.provider_pages import MOST_TICKS
 from conversations.models import AuditEntry, LanguageModel, LedgerEntry, Preset, Provider, User
 from conversations.oversight.alerting import raise_alert
@@ -33,6 +35,33 @@ class AdminTestCase(TestCase):
     def address(self, what, provider):
         change = reverse("admin:conversations_provider_change", args=[provider.pk])
         return change.replace("change/", what + "/")
+
+
+class MeanwhileTests(AdminTestCase):
+    def test_a_key_that_another_wrote_meanwhile_stays(self):
+        provider = making.provider(
+            kind="deepinfra", key=KEY, base_url="https://api.deepinfra.com/v1"
+        )
+        real = ProviderForm.clean
+
+        def clean(form):
+            rotation.rotate(Provider.objects.get(), "new-key-of-here-5678", until=None)
+            return real(form)
+
+        fields = {"name": "Other", "options": "{}", "enabled": "on", "base_url": provider.base_url}
+        with mock.patch.object(ProviderForm, "clean", clean):
+            self.client.post(self.address("change", provider), fields | SECONDS)
+        provider.refresh_from_db()
+        self.assertEqual(provider.name, "Other")
+        self.assertEqual(provider.key.reveal(), "new-key-of-here-5678")
+
+    def test_the_moment_of_the_change_is_kept(self):
+        provider = making.provider()
+        Provider.objects.update(updated_at=timezone.now() - timedelta(days=1))
+        fields = {"name": "Other", "options": "{}", "enabled": "on"}
+        self.client.post(self.address("change", provider), fields)
+        provider.refresh_from_db()
+        self.assertGreater(provider.updated_at, timezone.now() - timedelta(hours=1))
 
 
 class AddingTests(AdminTestCase):
@@ -110,6 +139,28 @@ class AddingTests(AdminTestCase):
             page = self.add(kind="deepinfra", new_key=key)
             self.assertContains(page, "no blanks and no special characters")
             self.assertNotContains(page, key)
+        self.assertFalse(Provider.objects.exists())
+
+    @override_settings(PRIVATE_PROVIDERS=True)
+    def test_an_address_that_is_none_is_refused_where_private_ones_are_allowed(self):
+        url = "https://api.example.com/v1"
+        provider = making.provider(kind="openai_compatible", base_url=url, key=KEY)
+        for wrong in ("http://[", "http://[::1", "https://a:99999/v1", "https://x:abc/"):
+            fields = {"name": "New", "options": "{}", "enabled": "on", "base_url": wrong}
+            page = self.client.post(self.address("change", provider), fields | SECONDS)
+            self.assertIn("base_url", page.context["adminform"].form.errors, wrong)
+        provider.refresh_from_db()
+        self.assertEqual(provider.base_url, url)
+
+    def test_options_that_nothing_can_keep_are_refused(self):
+        for options in (
+            "[" * 60_000,
+            "9" * 5_000,
+            '{"a": "\\u0000"}',
+            '{"a": "\\ud800"}',
+            '{"a": NaN}',
+        ):
+            self.assertEqual(self.add(kind="deepinfra", options=options).status_code, 200)
         self.assertFalse(Provider.objects.exists())
 
     def test_odd_options_and_addresses_are_refused_at_their_fields(self):

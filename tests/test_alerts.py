@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from conversations.engine.breaker import FAILURES, Breakers
 from conversations.engine.jobs import Target
-from conversations.models import Alert, State
-from conversations.oversight import alerting, delivering, noticing
+from conversations.models import Alert, Period, State
+from conversations.oversight import alerting, delivering, housekeeping, noticing
 from conversations.providers import errors
 from tests import making, playing
 from tests.playing import END, Played, ended, in_db
@@ -254,6 +254,11 @@ class TellingTests(TestCase):
         await in_db(alerting.raise_alert)(KIND.KEY_REFUSED, "p", "Here", "Again.")
         self.assertEqual(await self.tell(ALERT_MAIL=["ada@example.com"]), 0)
 
+    async def test_what_came_back_before_anybody_was_told_is_told(self):
+        await in_db(alerting.close_alert)(KIND.KEY_REFUSED, "p")
+        await in_db(alerting.raise_alert)(KIND.KEY_REFUSED, "p", "Here", "Again.")
+        self.assertEqual(await self.tell(ALERT_MAIL=["ada@example.com"]), 1)
+
     async def test_one_that_cannot_be_told_does_not_keep_the_others_back(self):
         await in_db(alerting.raise_alert)(KIND.PROVIDER_FAILING, "q", "There", "It fails.")
         first = await in_db(Alert.objects.get)(subject="p")
@@ -284,3 +289,31 @@ def test_a_webhook_needs_a_secret_to_sign_with(tmp_path):
     told = {"PARLEY_ALERT_SECRET_FILE": str(file), "PARLEY_ALERT_MAIL": "a@x.org, b@x.org"}
     shown = settings_of(tmp_path, "ALERT_SECRET", "ALERT_MAIL", **webhook, **told)
     assert shown == [repr(SECRET), "['a@x.org', 'b@x.org']"]
+
+
+class PastBudgetTests(TestCase):
+    def told(self, budget, days_ago, who=""):
+        since = Period(budget.period).begins(timezone.localdate() - timedelta(days=days_ago))
+        alerting.raise_alert(KIND.BUDGET_NEARLY, f"{budget.pk.hex} {since}{who}", "Somebody")
+
+    def left(self):
+        return Alert.objects.filter(closed_at=None).count()
+
+    def test_they_are_closed_when_their_period_is_over(self):
+        for period, over, still in (("day", 1, 0), ("month", 31, 0), ("rolling", 30, 29)):
+            budget = making.budget("1", period=period)
+            with self.subTest(period):
+                self.told(budget, still)
+                self.told(budget, over, f" {budget.pk.hex}")
+                housekeeping.keep_house()
+                self.assertEqual(self.left(), 1)
+                budget.delete()
+                housekeeping.keep_house()
+                self.assertEqual(self.left(), 0)
+
+    def test_what_never_ends_and_others_stay(self):
+        self.told(making.budget("1", period="ever"), 400)
+        alerting.raise_alert(KIND.KEY_REFUSED, "p", "Here")
+        alerting.raise_alert(KIND.BUDGET_USED, "something", "Here")
+        housekeeping.keep_house()
+        self.assertEqual(self.left(), 3)

@@ -13,7 +13,7 @@ from conversations.oversight import attention
 from conversations.oversight.alerting import raise_alert
 from conversations.reports import board, pacing, periods
 from conversations.reports.periods import Days
-from conversations.spending import ledger
+from conversations.spending import allowances, ledger, money
 from tests import making
 from tests.booking import about, administrator, book, call
 from tests.test_admin_csv import read
@@ -95,6 +95,14 @@ class FiguresTests(TestCase):
         self.assertEqual((pace.first_ms, pace.first_ms_most), (300, 5_000))
         self.assertEqual(pace.tokens_per_second, 50)
 
+    def test_the_slowest_is_the_slowest_twentieth(self):
+        for number in range(1, 101):
+            row = call()
+            row.completion.completion_tokens, row.completion.generation_ms = number, 1_000
+            row.completion.save()
+        (pace,) = pacing.paces(self.days, ["Somewhere"])
+        self.assertEqual(pace.tokens_per_second_least, 5)
+
     def test_a_percentile_is_a_value_that_was_measured(self):
         values = list(range(1, 101))
         shares = (0.5, 0.95, 0.05, 1.0)
@@ -108,7 +116,13 @@ class FiguresTests(TestCase):
         making.budget("10", period="month")
         book(self.alice, 4)
         used = attention.site_budget()
-        self.assertEqual((used.spent_nanos, used.share), (4 * NANOS, 0.4))
+        self.assertEqual((used.level.spent, used.level.share), (4 * NANOS, 0.4))
+        allowances.ask(self.alice, used.level.budget, 30 * NANOS, "More")
+        until = timezone.now() + timedelta(days=1)
+        allowances.approve(
+            BudgetRequest.objects.get(), by=self.alice, amount_nanos=30 * NANOS, ends_at=until
+        )
+        self.assertEqual(attention.site_budget().level.share, 0.1)
         Budget.objects.update(enabled=False)
         self.assertIsNone(attention.site_budget())
 
@@ -171,10 +185,21 @@ class LinkTests(BoardTestCase):
             for row in table.rows:
                 rows, totals = self.listed(row.link)
                 charges = [entry for entry in rows if entry.kind == "charge"]
-                self.assertEqual(row.values[1], sum(e.cost_nanos or 0 for e in rows), row)
-                self.assertEqual(row.values[1], totals.cost_nanos, row)
+                known = [entry.cost_nanos for entry in rows if entry.cost_nanos is not None]
+                self.assertEqual(row.values[1], sum(known) if known else None, row)
+                self.assertEqual(money.shown(row.values[1]), totals.cost, row)
                 self.assertEqual(row.values[2], len(charges), row)
                 self.assertEqual(row.values[5], totals.unknown, row)
+
+    def test_what_nobody_knows_is_never_nothing(self):
+        preset = about("preset", "Odd")
+        book(None, None, days_ago=1, **preset)
+        table = self.table("preset", period="7days")
+        (row,) = [row for row in table.rows if row.values[0] == "Odd"]
+        self.assertEqual(table.columns[1].show(row.values[1]), "unknown")
+        self.assertEqual(self.listed(row.link)[1].cost, "unknown")
+        self.assertEqual(board.Sums().known, 0)
+        self.assertEqual(board.Sums(unknown=1, charges=2).known, 0)
 
     def test_errors_lead_to_the_calls_that_failed(self):
         for error in ("timeout", "timeout", "rate_limited", ""):

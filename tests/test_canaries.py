@@ -32,7 +32,7 @@ from django.utils import timezone
 from conversations import connections
 from conversations.engine.breaker import Breakers
 from conversations.engine.frames import Bus
-from conversations.engine.run import Surroundings
+from conversations.engine.surroundings import Surroundings
 from conversations.engine.tasks import Engine
 from conversations.engine.writer import Pace
 from conversations.models import Alert, AuditEntry, Call, Completion, Provider, State, User

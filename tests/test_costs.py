@@ -79,3 +79,9 @@ class PreviewTests(TestCase):
         making.budget("1")
         with self.assertNumQueries(8):
             self.preview(where)
+
+    def test_without_a_text_only_the_month_is_told(self):
+        making.budget("0")
+        body = self.get(bytes="0").content.decode()
+        self.assertNotIn("used up", body)
+        self.assertIn('id="month-spend"', body)

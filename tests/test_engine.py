@@ -166,7 +166,7 @@ class WritingTests(EngineTestCase):
     async def test_an_endless_reply_ends_at_a_bound(self):
         from unittest import mock
 
-        with mock.patch("conversations.engine.run.MOST_CHARACTERS", 1000):
+        with mock.patch("conversations.engine.calling.MOST_CHARACTERS", 1000):
             done, _seen, adapter = await self.run_with([*["x" * 100] * 50, END])
         self.assertEqual((done.state, done.finish_reason), (State.DONE, "length"))
         self.assertLess(len(await text_of(self.reply)), 1300)
@@ -194,7 +194,7 @@ class StoppingTests(EngineTestCase):
             self.assertEqual(seen.settled[0].facts["stopped-by"], "Alice")
             self.assertEqual(stopped.usage_source, "estimated")
 
-    async def test_before_the_first_token_it_ends_without_text_and_without_charge(self):
+    async def test_before_the_first_token_it_ends_without_text_and_what_was_sent_is_guessed(self):
         adapter = Played([asyncio.Event()])
         async with playing.engine(adapter) as engine:
             engine.start(self.completion.pk)
@@ -202,7 +202,9 @@ class StoppingTests(EngineTestCase):
             stopped = await self.stop(engine)
         self.assertEqual((stopped.state, await text_of(self.reply)), (State.STOPPED, ""))
         self.assertEqual(adapter.ended, 1)
-        self.assertFalse(await in_db(LedgerEntry.objects.exists)())
+        entry = await in_db(LedgerEntry.objects.get)()
+        self.assertEqual((entry.usage_source, entry.completion_tokens), ("estimated", 0))
+        self.assertGreater(entry.prompt_tokens, 0)
 
     async def test_before_anyone_has_claimed_it_the_provider_is_never_called(self):
         adapter = Played(["Once", END])

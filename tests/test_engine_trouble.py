@@ -18,7 +18,7 @@ from tests.test_engine import EngineTestCase
 
 def without_waiting():
     return mock.patch(
-        "conversations.engine.run.retry_delay", lambda error, *_: 0 if error.retryable else None
+        "conversations.engine.calling.retry_delay", lambda error, *_: 0 if error.retryable else None
     )
 
 

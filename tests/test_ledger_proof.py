@@ -143,6 +143,10 @@ class CheckTests(SettlingTestCase):
 
     def test_a_reservation_of_what_has_ended_is_found(self):
         completion = Completion.objects.get()
-        Reservation.objects.create(completion=completion, call_id=new_id(), amount_nanos=5)
+        held = Reservation.objects.create(completion=completion, call_id=new_id(), amount_nanos=5)
         self.assertEqual(completion.state, State.DONE)
+        self.assertIn("agrees", self.said(), "it may be a title's that is being written")
+        Reservation.objects.filter(pk=held.pk).update(
+            created_at=timezone.now() - timedelta(minutes=21)
+        )
         self.assertIn("held for what has ended", self.said())

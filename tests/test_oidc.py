@@ -224,6 +224,81 @@ def test_of_an_account_that_nobody_confirmed_the_password_goes(visitor, issuer):
     assert not other.is_signed_in
 
 
+CLAIMED = """
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
+from conversations.models import User
+person = User.objects.create_user("{name}", "{main}", "{password}", **{fields})
+EmailAddress.objects.create(user=person, email="{claimed}", primary={primary}, verified=False)
+EmailAddress.objects.create(user=person, email="{name}-later@example.com", verified=False)
+Authenticator.objects.create(user=person, type="webauthn", data={{"name": "x", "credential": {{}}}})
+SocialAccount.objects.create(
+    user=person, provider="sso", uid="{name}-own", extra_data={{"granted": ["people"]}}
+)
+"""
+
+
+def claims(site, name, claimed, *, main="", **fields):
+    """Somebody says that this address is theirs; it is their only one if no other is given."""
+    site.command(
+        "shell", "--no-imports", "-c",
+        CLAIMED.format(
+            name=name, main=main or claimed, claimed=claimed, primary=not main,
+            password=PASSWORD, fields=fields,
+        ),
+    )  # fmt: skip
+
+
+def left_of(ask, name):
+    """Factors, other sign-ins and addresses that an account has, and whether it has a password."""
+    return ask(
+        "select (select count(*) from mfa_authenticator where user_id = u.id),"
+        " (select group_concat(uid) from socialaccount_socialaccount where user_id = u.id),"
+        " (select group_concat(email || verified) from account_emailaddress where user_id = u.id),"
+        " substr(password, 1, 1) <> '!' from conversations_user u where username = ?", name,
+    )[0]  # fmt: skip
+
+
+def test_who_merely_waits_to_confirm_an_address_is_not_whose_it_is(site, visitor, issuer, ask):
+    claims(site, "mal", "boss@example.com", main="mal@example.com")
+    issuer.knows("boss-1", email="boss@example.com", email_verified=True, preferred_username="boss")
+    assert visitor.signs_in().headers["location"] == "/"
+    assert visitor.name == "boss"
+    factors, accounts, addresses, password = left_of(ask, "mal")
+    assert (factors, accounts, password) == (1, "mal-own", 1)
+    assert addresses == "mal-later@example.com0"
+
+
+def test_of_an_account_made_with_somebody_elses_address_every_way_in_goes(
+    site, visitor, issuer, ask
+):
+    claims(site, "eve", "victim@example.com", may_people=True)
+    issuer.knows("victim-1", email="Victim@example.com", email_verified=True)
+    visitor.signs_in()
+    assert visitor.name == "eve"
+    assert left_of(ask, "eve") == (0, "victim-1", "victim@example.com1", 0)
+    assert ask("select may_people from conversations_user where username = 'eve'") == [(0,)]
+    issuer.knows("eve-own", preferred_username="eve2")
+    other = Visitor(site, issuer)
+    other.signs_in()
+    assert other.name == "eve2"
+
+
+def test_a_confirmed_address_is_found_and_everything_stays(site, visitor, issuer, ask):
+    claims(site, "rosa", "rosa@example.com")
+    site.command(
+        "shell", "--no-imports", "-c",
+        "from allauth.account.models import EmailAddress;"
+        "EmailAddress.objects.filter(email='rosa@example.com').update(verified=True)",
+    )  # fmt: skip
+    issuer.knows("rosa-1", email="rosa@example.com", email_verified=True)
+    again = visitor.signs_in()
+    assert again.headers["location"] == "/accounts/2fa/authenticate/"
+    factors, accounts, _addresses, password = left_of(ask, "rosa")
+    assert (factors, accounts, password) == (1, "rosa-own,rosa-1", 1)
+
+
 def test_the_administrators_group_gives_capabilities_and_takes_back_what_it_gave(
     visitor, issuer, ask
 ):
@@ -241,6 +316,7 @@ def test_the_administrators_group_gives_capabilities_and_takes_back_what_it_gave
     assert capabilities() == (0, 0, 0, 0, 0)
     noted = ask(
         "select count(*) from conversations_auditentry where action = 'person.capabilities'"
+        " and actor_name = 'otto'"
     )
     assert noted == [(2,)]
 
@@ -321,6 +397,32 @@ def test_somebody_links_it_to_the_account_that_they_have(visitor, issuer, ask):
     assert ask("select count(*) from socialaccount_socialaccount where uid = 'bob-at-home'") == [
         (0,)
     ]
+
+
+def test_what_the_groups_gave_goes_when_it_is_unlinked(site, visitor, issuer, ask):
+    site.command(
+        "shell", "--no-imports", "-c",
+        "from conversations.models import User;"
+        f"User.objects.create_user('paul', 'paul@example.com', '{PASSWORD}', may_spend=True)",
+    )  # fmt: skip
+    visitor.post("/accounts/login/", login="paul", password=PASSWORD)
+    issuer.knows("paul-1", groups=["operators", "staff"])
+    visitor.signs_in("/accounts/oidc/sso/login/?process=connect")
+    again = Visitor(site, issuer)
+    again.signs_in()
+    held = (
+        "select may_people, may_providers, may_spend from conversations_user where username='paul'"
+    )
+    assert ask(held) == [(1, 1, 1)]
+    assert teams_of(ask, "paul") == {"Readers"}
+    number = ask("select id from socialaccount_socialaccount where uid = 'paul-1'")[0][0]
+    assert again.post("/accounts/3rdparty/", account=str(number)).status_code == 302
+    assert ask(held) == [(0, 0, 1)]
+    assert teams_of(ask, "paul") == set()
+    noted = ask(
+        "select action from conversations_auditentry where actor_name = 'paul' order by id desc"
+    )
+    assert noted[0] == ("person.capabilities",)
 
 
 def test_whoever_has_no_other_way_in_keeps_it(visitor, issuer, ask):

@@ -225,6 +225,21 @@ class OwnPresetTests(TestCase):
         errors = self.errors(self.make(name="", icon="no such", seen_version="x", seed="1e9"))
         self.assertLessEqual({"name", "icon", "seen_version", "seed"}, set(errors))
 
+    def test_json_that_nothing_can_keep_is_refused_at_its_field(self):
+        for text in (
+            "[" * 60_000,
+            '{"a":' * 60 + "1" + "}" * 60,
+            "9" * 5_000,
+            '{"a": "' + "x" * 70_000 + '"}',
+            '{"a": "\\u0000"}',
+            '{"\\u0000": 1}',
+            '{"a": "\\ud800"}',
+            '{"a": NaN}',
+            '{"a": 1e999}',
+        ):
+            with self.subTest(text[:20]):
+                self.assertIn("logit_bias", self.errors(self.make(logit_bias=text)))
+
 
 class LeavingTests(TestCase):
     """What stays of the presets of somebody who has left for good."""

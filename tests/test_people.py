@@ -2,6 +2,7 @@
 
 import re
 
+from allauth.account.models import EmailAddress
 from django.core import mail
 from django.test import TestCase, override_settings
 from django.urls import reverse
@@ -13,6 +14,7 @@ from tests.making import PASSWORD
 LOGIN, SIGNUP, RESET = (
     reverse(f"account_{name}") for name in ("login", "signup", "reset_password")
 )
+ADDRESS = reverse("account_email")
 NEW = {
     "email": "dora@example.com", "username": "dora", "password1": PASSWORD, "password2": PASSWORD,
 }  # fmt: skip
@@ -145,9 +147,12 @@ class PasswordTests(PeopleTestCase):
         path = re.search(r"http://testserver(/\S+)", mail.outbox[0].body)[1]
         form = self.client.get(path, follow=True)
         address = form.redirect_chain[-1][0]
-        self.client.post(
-            address, {"password1": "another quiet word", "password2": "another quiet word"}
+        done = self.client.post(
+            address,
+            {"password1": "another quiet word", "password2": "another quiet word"},
+            follow=True,
         )
+        self.assertContains(done, "You have a new password")
         self.assertTrue(User.objects.get().check_password("another quiet word"))
         again = self.client_class().get(path, follow=True)
         self.assertNotContains(again, 'name="password1"')
@@ -156,6 +161,51 @@ class PasswordTests(PeopleTestCase):
     def test_who_is_registered_already_can_reset_it_whatever_domains_may_register(self):
         self.client.post(RESET, {"email": "alice@example.com"})
         self.assertEqual(len(mail.outbox), 1)
+
+
+@override_settings(MAIL_IS_SENT=True)
+class AddressTests(PeopleTestCase):
+    """Changing one's own address."""
+
+    def setUp(self):
+        self.alice = making.person("alice")
+        self.client.post(LOGIN, {"login": "alice", "password": PASSWORD})
+
+    def change(self, email="other@example.com", deed="action_add"):
+        page = self.client.post(ADDRESS, {"email": email, deed: ""}, follow=True)
+        self.alice.refresh_from_db()
+        return page
+
+    def test_the_present_one_stays_until_the_new_one_is_confirmed(self):
+        page = self.change()
+        self.assertContains(page, "waits to be confirmed")
+        self.assertEqual(self.alice.email, "alice@example.com")
+        path = re.search(r"http://testserver(/\S+)", mail.outbox[-1].body)[1]
+        self.client.post(path)
+        self.alice.refresh_from_db()
+        self.assertEqual(self.alice.email, "other@example.com")
+
+    def test_a_second_thought_takes_the_place_of_the_first(self):
+        self.change()
+        self.change("third@example.com")
+        self.assertEqual(EmailAddress.objects.filter(email="other@example.com").count(), 0)
+        self.change("third@example.com", "action_remove")
+        self.assertEqual(self.alice.email, "alice@example.com")
+
+    def test_nobody_is_left_without_one(self):
+        self.client.get(ADDRESS)
+        self.change("alice@example.com", "action_remove")
+        self.assertEqual(self.alice.email, "alice@example.com")
+
+    @override_settings(MAIL_IS_SENT=False)
+    def test_where_no_mail_is_sent_it_says_who_changes_it(self):
+        page = self.client.get(ADDRESS)
+        self.assertContains(page, "alice@example.com")
+        self.assertContains(page, "An administrator can change your address")
+        self.assertNotContains(page, "Change the address")
+        self.assertContains(self.change(), "An administrator can change your address")
+        self.assertEqual(self.alice.email, "alice@example.com")
+        self.assertFalse(EmailAddress.objects.filter(email="other@example.com").exists())
 
 
 class SetupTests(PeopleTestCase):
@@ -176,6 +226,10 @@ class SetupTests(PeopleTestCase):
         user = User.objects.get()
         self.assertTrue(user.is_superuser and user.is_staff)
         self.assertTrue(self.is_signed_in())
+        address = EmailAddress.objects.get()
+        self.assertEqual(
+            (address.email, address.verified, address.primary), (user.email, True, True)
+        )
         User.objects.all().delete()
         self.assertEqual(self.client_class().get(self.address).status_code, 404)
 

@@ -9,6 +9,7 @@ from allauth.account.models import EmailAddress
 from django.contrib.sessions.models import Session
 from django.core import mail
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.test import TestCase, override_settings
 from django.urls import reverse
 from django.utils import timezone
@@ -17,6 +18,8 @@ from conversations.models import (
     Access,
     Alert,
     AuditEntry,
+    Budget,
+    BudgetRequest,
     Completion,
     Conversation,
     LedgerEntry,
@@ -30,11 +33,12 @@ from conversations.models import (
     User,
 )
 from conversations.models.people import Standing
-from conversations.people import inviting, leaving, person_copy
+from conversations.people import inviting, leaving, opening, person_copy
 from conversations.people import standing as people
 from conversations.problems import Conflict, Invalid, NotFound
 from tests import making
 from tests.making import PASSWORD
+from tests.test_second_factor import give_app
 
 SIGNUP = reverse("account_signup")
 NEW = {
@@ -165,7 +169,21 @@ class RoleTests(PeopleTestCase):
         making.share(making.conversation(self.bob), reader)
         people.set_capabilities(self.root, reader, [])
         self.assertFalse(Conversation.objects.visible_to(reader).filter(pk=where.pk).exists())
-        self.assertEqual(Access.objects.count(), 1)
+        self.assertEqual(Conversation.objects.visible_to(reader).count(), 1)
+
+    def test_the_owner_is_told_of_an_opening_whatever_becomes_of_the_reader(self):
+        reader = making.person("reader", may_read=True)
+        where = making.talk(self.alice)
+        opening.open_for_reading(reader, where, "a complaint")
+        people.set_capabilities(self.root, reader, [])
+        [told] = opening.told_to_owner(where)
+        self.assertEqual(told.user, reader)
+        self.assertIsNone(opening.reading_of(reader, where))
+        ended = told.until
+        people.suspend(self.root, reader)
+        leaving.anonymise(self.root, User.objects.get(pk=reader.pk))
+        [told] = opening.told_to_owner(where)
+        self.assertEqual((told.user.display_name, told.until), ("Former member", ended))
 
     def test_nothing_changed_is_nothing_noted(self):
         people.set_capabilities(self.root, self.keeper, ["people"])
@@ -173,7 +191,7 @@ class RoleTests(PeopleTestCase):
 
 
 class ResettingTests(PeopleTestCase):
-    def test_the_password_and_all_sessions_end_and_the_link_signs_in_once(self):
+    def test_the_password_and_all_sessions_end_and_the_link_leads_to_a_new_one_once(self):
         client = self.signed_in(self.alice)
         token = people.reset(self.keeper, self.alice)
         self.assertFalse(self.may_enter(client))
@@ -181,10 +199,36 @@ class ResettingTests(PeopleTestCase):
         self.assertFalse(self.alice.has_usable_password())
         address = reverse("login-link", args=[token])
         new = self.client_class()
-        answer = new.get(address)
-        self.assertRedirects(answer, reverse("account_set_password"))
-        self.assertTrue(self.may_enter(new))
+        for _look in range(2):
+            self.assertContains(new.get(address), "Choose a new password")
+        form = new.post(address, follow=True)
+        self.assertFalse(self.may_enter(new))
+        chosen = {"password1": "another quiet word", "password2": "another quiet word"}
+        new.post(form.redirect_chain[-1][0], chosen)
+        self.alice.refresh_from_db()
+        self.assertTrue(self.alice.check_password("another quiet word"))
+        self.assertFalse(self.may_enter(new))
         self.assertEqual(self.client_class().get(address).status_code, 404)
+        self.assertEqual(self.client_class().post(address).status_code, 404)
+
+    def test_it_goes_by_no_second_factor(self):
+        give_app(self.alice)
+        address = reverse("login-link", args=[people.reset(self.keeper, self.alice)])
+        new = self.client_class()
+        form = new.post(address, follow=True)
+        chosen = {"password1": "another quiet word", "password2": "another quiet word"}
+        new.post(form.redirect_chain[-1][0], chosen)
+        answer = new.post(
+            reverse("account_login"), {"login": "alice", "password": "another quiet word"}
+        )
+        self.assertRedirects(answer, reverse("mfa_authenticate"))
+        self.assertFalse(self.may_enter(new))
+
+    def test_whoever_is_suspended_meanwhile_is_not_let_on(self):
+        token = people.reset(self.keeper, self.alice)
+        User.objects.filter(pk=self.alice.pk).update(is_active=False)
+        address = reverse("login-link", args=[token])
+        self.assertEqual(self.client_class().post(address).status_code, 404)
 
     def test_only_the_hash_is_stored(self):
         token = people.reset(self.keeper, self.alice)
@@ -228,6 +272,15 @@ class InvitingTests(PeopleTestCase):
         team = making.team(self.alice)
         person = self.come(inviting.invite(self.keeper, team=team))
         self.assertEqual((list(person.teams.all()), person.main_team), ([team], team))
+
+    def test_into_a_team_with_conversations_only_who_may_read_them_invites(self):
+        team = making.team(self.bob)
+        making.talk(self.bob, team=team)
+        self.assertIn("Members read", self.refused(inviting.invite, self.keeper, team=team))
+        self.assertFalse(OneTimeLink.objects.exists())
+        reader = making.person("reader", may_people=True, may_read=True)
+        for by in (self.root, reader, None):
+            self.assertTrue(inviting.invite(by, team=team))
 
     @override_settings(REGISTRATION="open", REGISTRATION_APPROVAL=True)
     def test_the_invited_need_no_approval_and_others_do(self):
@@ -404,17 +457,66 @@ class LeavingTests(PeopleTestCase):
         for verb in (people.reinstate, leaving.anonymise, people.reset):
             self.refused(verb, self.keeper, self.alice, kind=Conflict)
 
+    def test_no_alert_and_no_preset_says_their_name(self):
+        each = Budget.objects.create(scope="each_person", period="month", amount_nanos=1)
+        asked = BudgetRequest.objects.create(budget=each, person=self.alice, asked_nanos=5)
+        for kind, subject, name in (
+            ("person_waiting", str(self.alice.pk), "Alice"),
+            ("budget_used", f"{each.pk.hex} 2026-01-01 {self.alice.pk.hex}", "Alice, month"),
+            ("budget_request", asked.pk.hex, "Alice"),
+            ("budget_used", f"{each.pk.hex} 2026-01-01 {self.bob.pk.hex}", "Bob, month"),
+        ):
+            Alert.objects.create(kind=kind, subject=subject, subject_name=name, closed_by="Alice")
+        preset = making.preset("Named")
+        preset.versions.update(made_by_name="Alice")
+        self.leaves(leaving.anonymise)
+        names = set(Alert.objects.values_list("subject_name", "closed_by"))
+        self.assertEqual(names, {("Former member", ""), ("Bob, month", "")})
+        self.assertEqual(preset.versions.get().made_by_name, "")
+        self.assertIsNotNone(Alert.objects.get(kind="budget_request").closed_at)
+
+    def test_what_was_approved_of_a_budget_that_others_have_too_stays(self):
+        site = Budget.objects.create(scope="site", period="month", amount_nanos=1)
+        BudgetRequest.objects.create(budget=site, person=self.alice, asked_nanos=5)
+        granted = BudgetRequest.objects.create(
+            budget=site, person=self.alice, asked_nanos=5, granted_nanos=5, state="approved",
+            ends_at=timezone.now() + timedelta(days=1), decided_at=timezone.now(),
+        )  # fmt: skip
+        self.leaves(leaving.anonymise)
+        self.assertEqual(BudgetRequest.objects.get(), granted)
+
+    def test_rows_that_single_sign_on_left_hold_nobody_back(self):
+        with connection.cursor() as cursor:
+            kind = User._meta.pk.db_type(connection)
+            cursor.execute(
+                "CREATE TABLE socialaccount_socialaccount (id integer PRIMARY KEY, user_id"
+                f" {kind} REFERENCES conversations_user (id) DEFERRABLE INITIALLY DEFERRED)"
+            )
+            for number, person in enumerate((self.alice, self.bob)):
+                pk = User._meta.pk.get_db_prep_value(person.pk, connection)
+                cursor.execute(
+                    "INSERT INTO socialaccount_socialaccount VALUES (%s, %s)", [number, pk]
+                )
+            self.leaves(leaving.delete)
+            connection.check_constraints()
+            cursor.execute("SELECT id FROM socialaccount_socialaccount")
+            self.assertEqual(cursor.fetchall(), [(1,)])
+
     def test_a_name_that_is_free_again_can_be_taken(self):
         self.leaves(leaving.anonymise)
         making.person("alice")
 
-    def test_an_editor_inherits_before_a_reader_and_the_suspended_do_not(self):
+    def test_an_editor_inherits_before_a_reader_and_the_suspended_last(self):
         other = making.conversation(self.alice)
         making.share(other, self.charlie)
         making.share(other, self.bob, Role.EDITOR)
         self.assertEqual(leaving.heirs_of(self.alice)[other.pk], self.bob.pk)
         people.suspend(self.keeper, self.bob)
         self.assertEqual(leaving.heirs_of(self.alice)[other.pk], self.charlie.pk)
+        self.assertEqual(leaving.heirs_of(self.alice)[self.shared.pk], self.charlie.pk)
+        people.suspend(self.keeper, self.charlie)
+        self.assertEqual(leaving.heirs_of(self.alice)[self.shared.pk], self.bob.pk)
+        User.objects.filter(pk=self.bob.pk).update(approved_at=None)
         self.assertEqual(leaving.heirs_of(self.alice)[self.shared.pk], self.charlie.pk)
 
     def test_an_administrator_who_opened_it_inherits_nothing(self):
@@ -502,6 +604,19 @@ class CopyTests(PeopleTestCase):
         Part.objects.update(text="long " * 50_000)
         _archive, pieces = self.copy()
         self.assertGreater(len([piece for piece in pieces if piece]), 6)
+
+    def test_what_is_deleted_meanwhile_is_left_out(self):
+        making.talk(self.alice)
+        kept = making.talk(self.alice)
+        pieces = person_copy.copy_of(self.alice)
+        first = next(pieces)
+        Conversation.objects.filter(owner=self.alice).exclude(pk=kept.pk).delete()
+        whole = zipfile.ZipFile(io.BytesIO(first + b"".join(pieces)))
+        self.assertIsNone(whole.testzip())
+        names = [name for name in whole.namelist() if name.startswith("conversations/")]
+        self.assertEqual(
+            sorted(names), [f"conversations/{kept.pk}.{end}" for end in ("json", "md")]
+        )
 
     def test_nobody_at_all_has_valid_json(self):
         archive, _pieces = self.copy()

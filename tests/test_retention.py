@@ -219,6 +219,37 @@ class RemovingTests(RetentionTestCase):
         self.assertEqual(Attachment.objects.get(), file)
         self.assertEqual(retention.apply(100).total, 1)
 
+    def stuck(self, talks):
+        """These can't be removed."""
+        real = retention_rules._remove_conversation
+        keys = {talk.pk for talk in talks}
+        return mock.patch.object(
+            retention_rules,
+            "_remove_conversation",
+            lambda rows, pk: pk not in keys and real(rows, pk),
+        )
+
+    def test_what_cannot_go_keeps_nothing_else_back(self):
+        talks = sorted((self.talk(40) for _number in range(12)), key=lambda talk: talk.pk)
+        keep(keep_conversations=30)
+        with self.stuck(talks[:6]):
+            self.assertTrue(retention.apply(200).is_complete)
+        self.assertEqual(self.left(), {talk.pk for talk in talks[:6]})
+
+    def test_nor_where_deleted_ones_have_no_period(self):
+        talks = sorted((self.talk(1) for _number in range(7)), key=lambda talk: talk.pk)
+        Conversation.objects.update(deleted_at=ago(1))
+        with self.stuck(talks[:6]):
+            retention.retain_a_little()
+        self.assertEqual(self.left(), {talk.pk for talk in talks[:6]})
+
+    def test_where_nothing_can_go_it_ends(self):
+        talks = [self.talk(40) for _number in range(30)]
+        keep(keep_conversations=30)
+        with self.stuck(talks):
+            self.assertTrue(retention.apply(200).is_complete)
+        self.assertEqual(len(self.left()), 30)
+
     def test_old_entries_of_the_audit_log_go_and_nothing_else_may_remove_them(self):
         entry(40), entry(40)
         young = entry(1)
@@ -255,6 +286,18 @@ class KeeperTests(RetentionTestCase):
         self.assertEqual(self.left(), {fresh.pk})
         self.assertNotIn(gone.pk, self.left())
         self.assertFalse(AuditEntry.objects.filter(action="retention.applied").exists())
+
+    def test_where_their_period_was_taken_away_that_counts_from_tomorrow(self):
+        making.talk(self.alice, deleted_at=ago(30))
+        keep(keep_deleted=None)
+        noted = record("sitesettings.changed", detail={"keep_deleted": [365, None]})
+        retention.retain_a_little()
+        self.assertEqual(len(self.left()), 1)
+        later = timezone.now() + timedelta(days=1, minutes=1)
+        with mock.patch("django.utils.timezone.now", return_value=later):
+            retention.retain_a_little()
+        self.assertEqual(self.left(), set())
+        self.assertTrue(noted)
 
     def test_with_a_period_they_wait(self):
         making.talk(self.alice, deleted_at=ago(2))

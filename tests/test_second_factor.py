@@ -14,7 +14,7 @@ from allauth.mfa.totp.internal.auth import (
 from cryptography.fernet import Fernet
 from django.core.cache import cache
 from django.db import OperationalError
-from django.test import Client, TestCase
+from django.test import Client, TestCase, override_settings
 from django.urls import reverse
 
 from conversations import process
@@ -324,8 +324,10 @@ class RequiredTests(FactorTestCase):
         self.client.get(reverse("login-link", args=[link]))
         self.assertTrue(self.is_signed_in())
         self.assertRedirects(self.client.get("/"), SECURITY)
-        # Whoever lost the password isn't asked for it before setting a factor up.
-        self.assertEqual(self.client.get(ACTIVATE).status_code, 200)
+        # A link proves nothing: whoever found it adds no factor of their own.
+        self.assertRedirects(
+            self.client.get(ACTIVATE), f"{reverse('account_reauthenticate')}?next={ACTIVATE}"
+        )
 
     def test_the_set_up_of_a_site_works_whatever_it_requires(self):
         require("everyone")
@@ -337,6 +339,17 @@ class RequiredTests(FactorTestCase):
         self.client.post(address, form | {"password1": PASSWORD, "password2": PASSWORD})
         self.assertTrue(self.is_signed_in())
         self.assertRedirects(self.client.get("/"), SECURITY)
+        self.assertEqual(self.client.get(ACTIVATE).status_code, 200)
+
+    def test_who_has_just_registered_needs_no_second_word(self):
+        require("everyone")
+        form = {"username": "eve", "email": "eve@example.com"}
+        with override_settings(REGISTRATION="open"):
+            self.client.post(
+                reverse("account_signup"), form | {"password1": PASSWORD, "password2": PASSWORD}
+            )
+        self.assertTrue(self.is_signed_in())
+        self.assertEqual(self.client.get(ACTIVATE).status_code, 200)
 
 
 class CostTests(FactorTestCase):

@@ -2,8 +2,10 @@
 
 from datetime import timedelta
 
+from allauth.account import app_settings
 from allauth.usersessions.models import UserSession
 from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from django.test import Client, SimpleTestCase, TestCase
 from django.urls import reverse
@@ -19,6 +21,7 @@ from tests.playing import in_db
 from tests.test_sockets import SocketTestCase
 
 LOGIN, SECURITY = reverse("account_login"), reverse("security")
+NEW = "another quiet word"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 IPHONE = (
     "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like"
@@ -189,8 +192,10 @@ class AdministratorTests(SessionsTestCase):
         self.assertIn(self.client.post(self.address).status_code, (302, 403, 404))
         self.assertTrue(self.is_in(self.there))
 
-    def test_whoever_holds_more_is_not_closed_by_who_holds_less(self):
+    def test_whoever_holds_more_is_neither_seen_nor_closed_by_who_holds_less(self):
         User.objects.filter(pk=self.alice.pk).update(is_superuser=True, is_staff=True)
+        page = self.client.get(self.address, follow=True)
+        self.assertNotContains(page, "203.0.113.7")
         self.client.post(self.address)
         self.assertTrue(self.is_in(self.here))
 
@@ -209,6 +214,41 @@ class SocketTests(SocketTestCase):
         self.assertEqual(await self.code(first), 4404)
         self.assertTrue(await second.receive_nothing(0.05))
         await second.disconnect()
+
+    async def test_of_a_session_that_has_run_out_too(self):
+        first = await self.opened(self.alice)
+        past = timezone.now() - timedelta(seconds=1)
+        await in_db(Session.objects.filter(pk=self.session.session_key).update)(expire_date=past)
+        await recheck(process.current.hub)
+        self.assertEqual(await self.code(first), 4404)
+
+    async def test_a_new_password_closes_all_others(self):
+        first = await self.opened(self.alice)
+        change = {"oldpassword": PASSWORD, "password1": NEW, "password2": NEW}
+
+        def changes():
+            here = Client()
+            here.post(LOGIN, {"login": "alice", "password": PASSWORD})
+            here.post(reverse("account_change_password"), change)
+            return here.get("/", headers={"accept": "application/json"}).status_code
+
+        self.assertEqual(await in_db(changes)(), 200)
+        await recheck(process.current.hub)
+        self.assertEqual(await self.code(first), 4404)
+
+    async def test_so_does_one_that_was_set_by_mail(self):
+        first = await self.opened(self.alice)
+
+        def resets():
+            stranger = Client()
+            key = app_settings.PASSWORD_RESET_TOKEN_GENERATOR().make_token(self.alice)
+            where = [self.alice.pk.hex, key]
+            path = stranger.get(reverse("account_reset_password_from_key", args=where)).url
+            return stranger.post(path, {"password1": NEW, "password2": NEW}).status_code
+
+        self.assertEqual(await in_db(resets)(), 302)
+        await recheck(process.current.hub)
+        self.assertEqual(await self.code(first), 4404)
 
 
 class DeviceTests(SimpleTestCase):

@@ -67,5 +67,12 @@ class LogTests(SimpleTestCase):
         ):
             self.assertNotIn("abcdefgh12345678", redact(text))
 
+    def test_addresses_that_let_in_are_hidden_and_others_not(self):
+        token = "x7_-" * 11
+        for before in ("/login/", "/setup/", "/invitation/", "/accounts/password/reset/key/"):
+            self.assertEqual(redact(f"GET {before}{token}/ 200"), f"GET {before}…/ 200")
+        for text in ("/accounts/login/?next=/x/", "/accounts/oidc/sso/login/callback/"):
+            self.assertEqual(redact(text), text)
+
     def test_the_rest_stays(self):
         self.assertEqual(redact("completion 42 failed"), "completion 42 failed")

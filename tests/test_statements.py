@@ -242,10 +242,27 @@ class AccessTests(StatementTestCase):
     def test_what_is_not_there_is_not_found(self):
         for page in (
             ("statement-month", "2026-13"),
+            ("statement-month", "9999-12"),
+            ("statement-month", "0001-01"),
+            ("statement-summary", "9999-12"),
             ("statement-of", "2026-10", "person", new_id()),
             ("statement-of", "2026-10", "preset", NOTHING),
         ):
             self.assertEqual(self.get(*page).status_code, 404, page)
+
+    def test_what_nobody_knows_is_never_nothing(self):
+        SiteSettings.objects.create(
+            pk=1, currency="EUR", currency_per_dollar="0.9", currency_date=date(2026, 10, 1)
+        )
+        charge(self.bob, None, at=on(5))
+        page = self.get("statement-month", "2026-10").content.decode()
+        print_page = self.get("statement-of", "2026-10", "person", self.bob.pk).content.decode()
+        for text in (page, print_page):
+            self.assertIn("unknown", text)
+            for wrong in ("$0.00", "EUR 0.00", "None dollars", ">None<"):
+                self.assertNotIn(wrong, text)
+        for row in self.rows("statement-summary"):
+            self.assertEqual((row["Cost, dollars"], row["Cost, EUR"]), ("", ""))
 
     def test_no_title_and_no_conversation_is_in_a_statement(self):
         talk = making.conversation(self.bob, title="Very private")

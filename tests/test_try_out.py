@@ -186,6 +186,23 @@ class TrialTests(TestCase):
         await until(lambda: cache.add(trial.place, 1))
         self.assertFalse(await in_db(Reservation.objects.exists)())
 
+    async def test_who_leaves_before_it_begins_waits_for_seconds_only(self):
+        with mock.patch.object(trying, "BEGIN_SECONDS", 0.2):
+            trial = await in_db(trying.begin)(self.ada, self.meaning(), "Hi")
+        await trial.lines().aclose()
+        await until(lambda: cache.add(trial.place, 1))
+
+    async def test_while_it_runs_the_place_is_taken(self):
+        _adapter, patched = playing([SAID, asyncio.Event()])
+        with patched, mock.patch.object(trying, "BEGIN_SECONDS", 0.2):
+            trial = await in_db(trying.begin)(self.ada, self.meaning(), "Hi")
+            lines = trial.lines()
+            while "text" not in json.loads(await anext(lines)):
+                pass
+            await asyncio.sleep(0.3)
+            self.assertFalse(cache.add(trial.place, 1))
+            await lines.aclose()
+
     async def test_what_takes_too_long_is_stopped_with_a_sentence(self):
         _adapter, patched = playing([asyncio.Event()])
         with patched, mock.patch.object(trying, "MOST_SECONDS", 0.05):

@@ -309,7 +309,7 @@ class OwnLimitTests(UsageTestCase):
         self.post(day="1")
         self.post(day="1")
         entry = AuditEntry.objects.get(action="budget.own_limit")
-        self.assertEqual(entry.detail, {"day": [None, NANOS]})
+        self.assertEqual(entry.detail, {"periods": "day"})
         self.assertEqual(entry.actor_id, self.alice.pk)
 
     def test_budgets_of_an_administrator_are_not_touched(self):

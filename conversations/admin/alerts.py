@@ -72,7 +72,8 @@ class AlertAdmin(ParleyAdmin):
     actions = ("close_selected",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Alert]:
-        return _of(request)
+        rows: QuerySet[Alert] = super().get_queryset(request)
+        return rows & _of(request)
 
     def get_urls(self) -> list[Any]:
         view = self.admin_site.admin_view(close)

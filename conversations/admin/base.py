@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from datetime import date, datetime
 from decimal import Decimal
 from html import unescape
@@ -11,7 +12,7 @@ from typing import Any, ClassVar
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import label_for_field, lookup_field
-from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
+from django.core.exceptions import BadRequest, ObjectDoesNotExist, PermissionDenied
 from django.db import models
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
@@ -23,11 +24,14 @@ from unfold.admin import ModelAdmin
 
 from conversations.models import Capability, User
 from conversations.oversight.auditing import changes, record
+from conversations.presets.json_field import Json
 from conversations.reports import spreadsheets
 from conversations.reports.paging import ListPaginator
 
 ACTION_COLUMN = "action_checkbox"
 PLAIN = (bool, int, float, Decimal, date)
+# How the choices of a filter by a field name what they look for.
+LOOKUPS = ("", "__exact", "__isnull", "__isempty", "__id__exact")
 
 
 class ParleyAdmin(ModelAdmin):
@@ -43,6 +47,7 @@ class ParleyAdmin(ModelAdmin):
     list_per_page = 50
     paginator = ListPaginator
     show_full_result_count = False
+    formfield_overrides: ClassVar = {models.JSONField: {"form_class": Json}}
     # Counting each choice of each filter reads the list as often.
     show_facets = ShowFacets.NEVER
 
@@ -67,6 +72,21 @@ class ParleyAdmin(ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self._may(request)
 
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """Only what a filter of the list offers: any other lookup could ask for what no page shows."""
+        assert request is not None
+        return lookup in set(_parameters(self.get_list_filter(request)))
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """No database holds a text with U+0000, and some refuse to look for one."""
+        if any("\0" in text for pair in request.GET.lists() for text in (pair[0], *pair[1])):
+            raise BadRequest("U+0000 in the address")
+        return super().get_queryset(request)
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
+        """The row, which remembers how it was when it was read."""
+        return remembering(super().get_object(request, object_id, from_field))
+
     def found(self, request: HttpRequest, object_id: str) -> Any:
         """The row of an address; what is no id at all is like what isn't there."""
         row = self.get_object(request, object_id)
@@ -76,9 +96,18 @@ class ParleyAdmin(ModelAdmin):
 
     def save_form(self, request: HttpRequest, form: Any, change: bool) -> Any:
         """Remember what the row was before it is changed."""
-        before = self.model._default_manager.filter(pk=form.instance.pk).first() if change else None
+        row = form.instance
+        stored = self.model._default_manager.filter(pk=row.pk)
+        before = getattr(row, "as_read", None) or (stored.first() if change else None)
         request.row_before = before  # type: ignore[attr-defined]
         return super().save_form(request, form, change)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Of a row that was there, only what this form changed: others may have changed the rest."""
+        if obj._state.adding:
+            obj.save()
+        elif names := _changed(obj, form):
+            obj.save(update_fields=names)
 
     def log_addition(self, request: HttpRequest, obj: models.Model, message: Any) -> Any:
         self._log(request, obj, "added", changes(None, obj))
@@ -141,3 +170,32 @@ class ParleyAdmin(ModelAdmin):
         if isinstance(value, datetime):
             return f"{timezone.localtime(value):%Y-%m-%d %H:%M:%S}"
         return value if value is None or isinstance(value, PLAIN) else str(value)
+
+
+def remembering(row: Any) -> Any:
+    """The row, with how it was when it was read."""
+    if row is not None and not row._state.adding:
+        row.as_read = copy(row)
+    return row
+
+
+def _changed(row: Any, form: Any) -> list[str]:
+    """The fields that differ from what was read, and the moment of the last change with them."""
+    fields, before = row._meta.concrete_fields, getattr(row, "as_read", None)
+    if before is None:
+        names = [field.name for field in fields if field.name in form.changed_data]
+    else:
+        values = ((field, getattr(before, field.attname)) for field in fields)
+        names = [field.name for field, value in values if getattr(row, field.attname) != value]
+    moments = [field.name for field in fields if getattr(field, "auto_now", False)]
+    return [*names, *moments] if names else []
+
+
+def _parameters(filters: Sequence[Any]) -> Iterator[str]:
+    """What these filters are called in an address."""
+    for entry in filters:
+        if callable(entry):
+            yield from getattr(entry, "parameters", None) or (entry.parameter_name,)
+        else:
+            field = entry if isinstance(entry, str) else entry[0]
+            yield from (f"{field}{lookup}" for lookup in LOOKUPS)

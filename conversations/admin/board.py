@@ -128,7 +128,7 @@ def _figures(user: User, reading: Reading) -> list[Figure]:
 def _today() -> Figure:
     today = timezone.localdate()
     days = Days(today, today)
-    return Figure(_("Spend today"), money.shown(board.total(days).cost_nanos), ledger(days))
+    return Figure(_("Spend today"), money.shown(board.total(days).known), ledger(days))
 
 
 def _this_month() -> Figure:
@@ -137,17 +137,18 @@ def _this_month() -> Figure:
     if used is None:
         days = periods.named(periods.MONTH)
         assert days is not None
-        spent = board.total(days).cost_nanos
+        spent = board.total(days).known
         return Figure(_("Spend this month"), money.shown(spent), ledger(days), _("no budget"))
     label = _("Spend against the site’s budget")
-    if used.budget.period == "month":
+    if used.level.budget.period == "month":
         label = _("Spend this month")
+    level = used.level
     note = _("%(share)d%% of %(amount)s") % {
-        "share": int(used.share * 100),
-        "amount": money.shown(used.budget.amount_nanos),
+        "share": int(level.share * 100),
+        "amount": money.shown(level.limit),
     }
-    is_near = used.share * 100 >= used.budget.warn_percent
-    return Figure(label, money.shown(used.spent_nanos), ledger(used.days), note, is_near)
+    told = money.shown(board.total(used.days).known)
+    return Figure(label, told, ledger(used.days), note, level.warns)
 
 
 def _spent(reading: Reading) -> list[Figure]:
@@ -165,7 +166,7 @@ def _spent(reading: Reading) -> list[Figure]:
         Figure(_("People active"), count(reading.people_active), "#person"),
     ]
     if days.first != days.last and days != periods.named(periods.MONTH):
-        spent = Figure(_("Spend in the period"), money.shown(sums.cost_nanos), ledger(days))
+        spent = Figure(_("Spend in the period"), money.shown(sums.known), ledger(days))
         found.insert(0, spent)
     if sums.unknown:
         link = ledger(days, cost="unknown")

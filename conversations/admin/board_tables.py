@@ -121,9 +121,9 @@ def _money_columns(title: str) -> tuple[Column, ...]:
     )
 
 
-def _figures(sums: Sums) -> tuple[int, ...]:
+def _figures(sums: Sums) -> tuple[int | None, ...]:
     read, written = sums.prompt_tokens, sums.completion_tokens
-    return sums.cost_nanos, sums.charges, read, written, sums.unknown
+    return sums.known, sums.charges, read, written, sums.unknown
 
 
 def day_table(reading: Reading, limit: int = TOP) -> Table:

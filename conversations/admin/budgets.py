@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from itertools import islice
 from typing import Any, ClassVar
 
 from django import forms
@@ -11,16 +12,38 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminDecimalFieldWidget
+from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelect2Widget
 
 from conversations.admin.base import ParleyAdmin
 from conversations.admin.budget_pages import decide_page
-from conversations.models import NANOS, Budget, BudgetRequest, Capability, Scope
+from conversations.models import (
+    NANOS,
+    Budget,
+    BudgetRequest,
+    Capability,
+    Preset,
+    Provider,
+    Scope,
+    Team,
+    User,
+)
 from conversations.models.providers import dollars
 from conversations.spending.budgets import Level, levels_of
 
 SUBJECTS = ("user", "team", "preset", "provider")
 SCOPE_OF = {"user": "person", "team": "team", "preset": "preset", "provider": "provider"}
+
+
+class _Choice(forms.ModelChoiceField):
+    """One of all, found by typing; people are told apart by their addresses."""
+
+    def __init__(self, rows: QuerySet[Any], label: Any) -> None:
+        super().__init__(rows, label=label, required=False, widget=UnfoldAdminSelect2Widget)
+
+    def label_from_instance(self, obj: Any) -> str:
+        if isinstance(obj, User):
+            return f"{obj.display_name} ({obj.email or obj.username})"
+        return str(obj)
 
 
 class BudgetForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -33,6 +56,11 @@ class BudgetForm(forms.ModelForm):  # type: ignore[type-arg]
         decimal_places=4,
         widget=UnfoldAdminDecimalFieldWidget,
     )
+
+    user = _Choice(User.objects.order_by("first_name", "username"), _("Person"))
+    team = _Choice(Team.objects.order_by("name"), _("Team"))
+    preset = _Choice(Preset.objects.of_administrators().order_by("name"), _("Preset"))
+    provider = _Choice(Provider.objects.order_by("name"), _("Provider"))
 
     class Meta:
         model = Budget
@@ -72,13 +100,17 @@ class BudgetAdmin(ParleyAdmin):
         "preset__name",
         "provider__name",
     )
-    autocomplete_fields = SUBJECTS
     fields = ("scope", *SUBJECTS, "period", "amount", "hard", "warn_percent", "enabled")
     conditional_fields: ClassVar = {name: f"scope == '{SCOPE_OF[name]}'" for name in SUBJECTS}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Budget]:
         """People's own limits are their own affair."""
         return super().get_queryset(request).filter(own=False)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Requests for more of it go along: whoever may delete this may delete them."""
+        found, counts, _perms, protected = super().get_deleted_objects(objs, request)
+        return found, counts, set(), protected
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """The standing of all rows of the page in one query."""
@@ -87,7 +119,7 @@ class BudgetAdmin(ParleyAdmin):
         return found
 
     def csv_rows(self, request: HttpRequest, rows: Any) -> Any:
-        return super().csv_rows(request, _Listed(_with_levels(rows)))
+        return super().csv_rows(request, _Standing(rows))
 
     @admin.display(description=_("budget"), ordering="scope")
     def name(self, budget: Budget) -> str:
@@ -117,11 +149,16 @@ class BudgetAdmin(ParleyAdmin):
         return f"${dollars(_level(budget).left)}"
 
 
-class _Listed(list):  # type: ignore[type-arg]
-    """Rows that are read already, where a queryset is asked for them piece by piece."""
+class _Standing:
+    """Rows with their standing, a portion at a time: a statement can ask for so many only."""
 
-    def iterator(self, chunk_size: int = 0) -> Iterable[Any]:
-        return iter(self)
+    def __init__(self, rows: QuerySet[Budget]) -> None:
+        self._rows = rows
+
+    def iterator(self, chunk_size: int) -> Iterator[Budget]:
+        rows = self._rows.iterator(chunk_size)
+        while portion := list(islice(rows, chunk_size)):
+            yield from _with_levels(portion)
 
 
 def _with_levels(rows: Iterable[Budget]) -> list[Budget]:

@@ -33,6 +33,7 @@ class PeriodFilter(admin.ListFilter):
 
     title = _("period")  # type: ignore[assignment]
     template = "admin/period_filter.html"
+    parameters = (PERIOD, SINCE, UNTIL)
     column = "at"
     default = EVER
 
@@ -41,7 +42,7 @@ class PeriodFilter(admin.ListFilter):
         self.days = days_of(request, self.default)
         self.name = request.GET.get(PERIOD, "")
         self.since, self.until = request.GET.get(SINCE, ""), request.GET.get(UNTIL, "")
-        for name in (PERIOD, SINCE, UNTIL):
+        for name in self.parameters:
             if name in params:
                 self.used_parameters[name] = params.pop(name)
         # With other filters the list begins anew at its first page.
@@ -56,7 +57,7 @@ class PeriodFilter(admin.ListFilter):
         return True
 
     def expected_parameters(self) -> list[str | None]:
-        return [PERIOD, SINCE, UNTIL]
+        return [*self.parameters]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.days is None:

@@ -25,6 +25,10 @@ class InvitationAdmin(ParleyAdmin):
     list_display_links = None
     list_select_related = ("team", "made_by")
     search_fields = ("email",)
+    list_filter = (
+        ("team", admin.RelatedOnlyFieldListFilter),
+        ("made_by", admin.RelatedOnlyFieldListFilter),
+    )
     ordering = ("expires_at",)
     actions = None
     actions_row = ("withdraw",)

@@ -121,6 +121,7 @@ class CostFilter(ChoiceFilter):
         return [
             ("provider", _("the provider’s report")),
             ("price", _("price × tokens")),
+            ("assumed", _("an assumed price × tokens")),
             ("estimated", _("an estimate")),
             ("person", _("a person’s correction")),
             (UNKNOWN, _("nobody knows it")),

@@ -44,7 +44,10 @@ def correct_page(request: HttpRequest, entry: LedgerEntry) -> HttpResponse:
     if not (isinstance(user, User) and user.may(Capability.SPEND)):
         raise PermissionDenied
     form = CorrectionForm(request.POST or None)
-    if request.method == "POST" and form.is_valid() and _corrected(request, user, entry, form):
+    is_good = request.method == "POST" and form.is_valid()
+    would_book = _would_book(form, ledger.of_call(entry.call_id)) if is_good else ""
+    confirmed = would_book and request.POST.get("confirmed") == would_book
+    if confirmed and _corrected(request, user, entry, form):
         return redirect("admin:conversations_ledgerentry_change", entry.pk)
     rows = LedgerEntry.objects.filter(call_id=entry.call_id).order_by("pk")
     booked = ledger.of_call(entry.call_id)
@@ -54,11 +57,21 @@ def correct_page(request: HttpRequest, entry: LedgerEntry) -> HttpResponse:
         "entry": entry,
         "rows": [(row, money.shown(row.cost_nanos)) for row in rows],
         "booked": money.shown(booked),
+        "would_book": "" if form.errors else would_book,
         "form": form,
         "is_charge": entry.kind == LedgerEntry.Kind.CHARGE,
         "back": reverse("admin:conversations_ledgerentry_change", args=[entry.pk]),
     }
     return render(request, "admin/ledger_correct.html", context)
+
+
+def _would_book(form: CorrectionForm, booked: int | None) -> str:
+    """What a confirmation asks about: the difference that the new entry has."""
+    nanos = int(form.cleaned_data["cost"] * NANOS)
+    if nanos == booked:
+        form.add_error("cost", _("That is what the ledger says already."))
+        return ""
+    return money.shown(nanos - (booked or 0))
 
 
 def _corrected(

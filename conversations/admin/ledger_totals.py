@@ -36,7 +36,10 @@ class Totals:
 
     @property
     def cost(self) -> str:
-        return "–" if self.cost_nanos is None else money.shown(self.cost_nanos)
+        if self.cost_nanos is None:
+            return "–"
+        nothing_known = 0 < self.entries <= self.unknown and not self.cost_nanos
+        return money.shown(None if nothing_known else self.cost_nanos)
 
 
 def totals(rows: QuerySet[LedgerEntry], given: QueryDict, days: Days | None) -> Totals:

@@ -8,6 +8,7 @@ from typing import Any
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -23,6 +24,7 @@ from conversations.admin.people_form import GIVEN, PersonForm
 from conversations.models import Capability, DailySum, User
 from conversations.models.people import Standing
 from conversations.oversight.auditing import changes, record
+from conversations.people import addresses
 from conversations.people import standing as people
 from conversations.problems import Refused
 from conversations.spending import money
@@ -177,9 +179,18 @@ class PersonAdmin(ParleyAdmin):
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         by, person = request.user, User.objects.get(pk=obj.pk)
         assert isinstance(by, User)
-        people.set_capabilities(by, person, form.chosen(), request)
+        # What this form didn't change stays as it is by now.
+        kept = [name for name in GIVEN if name not in form.changed_data]
+        form.cleaned_data |= {name: getattr(person, name) for name in kept}
+        try:
+            people.set_capabilities(by, person, form.chosen(), request)
+        except Refused as refused:  # what was allowed when the form was checked
+            raise PermissionDenied(str(refused.detail)) from None
+        stored = User.objects.select_for_update().get(pk=obj.pk)
+        for name in GIVEN:
+            setattr(obj, name, getattr(stored, name))
         if "email" in form.changed_data:
-            people.trust_address(person, obj.email)
+            addresses.trust(person, obj.email)
         super().save_model(request, obj, form, change)
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from conversations.models import Capability, User
+from conversations.models import Capability, Team, User
+from conversations.people import addresses
 from conversations.people import standing as people
 from conversations.problems import Refused
 
@@ -38,6 +40,18 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
         ticked = {name: self.cleaned_data.get(name, getattr(instance, name)) for name in GIVEN}
         names = [name for name in Capability.values if ticked[f"may_{name}"]]
         return [people.SUPERUSER, *names] if ticked["is_superuser"] else names
+
+    def clean_email(self) -> str:
+        email: str = self.cleaned_data["email"]
+        if email and addresses.is_taken(email, but=self.instance):
+            raise ValidationError(_("Somebody else has this address."))
+        return email
+
+    def clean_main_team(self) -> Team | None:
+        team: Team | None = self.cleaned_data["main_team"]
+        if team and not team.members.filter(pk=self.instance.pk).exists():
+            raise ValidationError(_("They are no member of this team."))
+        return team
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}

@@ -98,9 +98,7 @@ def reset(request: HttpRequest, person: User | None) -> HttpResponse:
     told = (
         _("They get a mail with a link to choose a new one.")
         if by_mail
-        else _(
-            "You get a link to hand over. It signs them in once, within a day; it isn’t shown again."
-        )
+        else _("You get a link to hand over. It works once, within a day; it isn’t shown again.")
     )
     deed = Deed(
         _("Reset the password of %(name)s?") % {"name": person.display_name},
@@ -136,7 +134,7 @@ def second_factor(request: HttpRequest, person: User | None) -> HttpResponse:
     )
 
     def do(who: User) -> None:
-        people.check_may_change(who, person)
+        people.check_may_remove(who, person)
         remove_second_factors(person, request)
 
     return asked(request, person, deed, do)
@@ -170,7 +168,9 @@ def page(request: HttpRequest, person: User, deed: Deed) -> HttpResponse:
 def _shown_once(request: HttpRequest, person: User, address: str) -> HttpResponse:
     title = _("A link for %(name)s") % {"name": person.display_name}
     context = context_of(request, person, title) | {"address": address}
-    context["says"] = _("It signs them in once, within a day, and lets them choose a new password.")
+    context["says"] = _(
+        "With it they choose a new password, once, within a day. Then they sign in."
+    )
     answer = render(request, "admin/people_link.html", context)
     answer.headers["Cache-Control"] = "private, no-store"
     return answer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
@@ -27,6 +28,7 @@ from conversations.problems import Invalid, Refused, TooMany
 if TYPE_CHECKING:
     from conversations.admin.presets import PresetForm
 
+NUMBER = re.compile(r"[0-9]{1,9}")
 # What an answer depends on; a preset without a name can be tried out.
 SAID = frozenset(FieldsForm.base_fields) - {"seen_version", "icon"}
 
@@ -83,7 +85,7 @@ def _restore(request: HttpRequest, preset: Preset) -> None:
     assert isinstance(request.user, User)
     number = request.POST.get("number", "")
     try:
-        made = restore(preset, int(number) if number.isdecimal() else 0, request.user)
+        made = restore(preset, int(number) if NUMBER.fullmatch(number) else 0, request.user)
     except Invalid as refused:
         messages.error(request, str(refused.detail))
         return

@@ -220,7 +220,7 @@ class PresetAdmin(ParleyAdmin):
 
     def save_model(self, request: HttpRequest, obj: Preset, form: Any, change: bool) -> None:
         for name in ONE_OF:
-            if getattr(obj, name):
+            if getattr(obj, name) and (not change or name in form.changed_data):
                 Preset.objects.filter(**{name: True}).exclude(pk=obj.pk).update(**{name: False})
         super().save_model(request, obj, form, change)
         request.changed_fields = form.changed_data  # type: ignore[attr-defined]

@@ -186,6 +186,8 @@ class ProviderForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean_base_url(self) -> str:
         """Refuse what would be refused with the first call, as far as the address alone tells."""
         url: str = (self.cleaned_data["base_url"] or BASE_URLS.get(self.kind, "")).rstrip("/")
+        if not is_address(url):
+            raise forms.ValidationError(_("This is no address that can be called."))
         if "?" in url or "#" in url:
             raise forms.ValidationError(_("Write the address without what follows “?” or “#”."))
         if is_private(url):
@@ -234,8 +236,19 @@ class ProviderForm(forms.ModelForm):  # type: ignore[type-arg]
 
 def origin(url: str) -> tuple[str, str]:
     """Whom an address belongs to."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "", url
     return parts.scheme, parts.netloc.lower()
+
+
+def is_address(url: str) -> bool:
+    """Whether it can be taken apart at all."""
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False
 
 
 def is_private(url: str) -> bool:

@@ -20,6 +20,10 @@ from conversations.problems import Refused
 def sessions(request: HttpRequest, person: User | None) -> HttpResponse:
     """The person's sessions; a post closes the one it names, or all."""
     person = found(person)
+    try:
+        people.check_may_change(by(request), person)
+    except Refused as trouble:
+        return refused(request, person, trouble)
     if request.method == "POST":
         return _close(request, person)
     title = _("Where %(name)s is signed in") % {"name": person.display_name}
@@ -28,10 +32,6 @@ def sessions(request: HttpRequest, person: User | None) -> HttpResponse:
 
 
 def _close(request: HttpRequest, person: User) -> HttpResponse:
-    try:
-        people.check_may_change(by(request), person)
-    except Refused as trouble:
-        return refused(request, person, trouble)
     count = _end(person, request.POST.get("session", ""))
     if count:
         record("sessions.closed", subject=person, request=request, detail={"sessions": count})

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.decorators import action
 
-from conversations.admin.base import ParleyAdmin
+from conversations.admin.base import ParleyAdmin, remembering
 from conversations.admin.own_pages import own_page
 from conversations.models import Capability, SiteSettings
 from conversations.oversight import retention
@@ -115,7 +115,7 @@ class SiteSettingsAdmin(ParleyAdmin):
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
         """The one row, also before anybody has saved it."""
-        return SiteSettings.current() if object_id == "1" else None
+        return remembering(SiteSettings.current()) if object_id == "1" else None
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         return redirect("admin:conversations_sitesettings_change", "1")
@@ -129,7 +129,7 @@ class SiteSettingsAdmin(ParleyAdmin):
         is_changed = bool(set(form.changed_data) & set(KEEPING))
         if is_changed:
             obj.retained_at = timezone.now()
-        obj.save()
+        super().save_model(request, obj, form, change)
         if is_changed:
             messages.warning(request, _told_of_change())
 

@@ -40,9 +40,9 @@ def month(request: HttpRequest, key: str) -> HttpResponse:
     found, money = statements.overview(chosen), statements.currency()
     context = _context(request, _("Statement of %(month)s") % {"month": chosen.label})
     context |= {"month": chosen, "overview": found, "money": money}
-    context |= {"tables": _tables(found), "exact": exact(found.total.nanos)}
+    context |= {"tables": _tables(found), "exact": exact(found.total.known)}
     if money:
-        context["converted"] = money.amount(found.total.nanos)
+        context["converted"] = money.amount(found.total.known)
     return render(request, "admin/statement.html", context)
 
 
@@ -90,11 +90,11 @@ def of_one(request: HttpRequest, key: str, kind: str, pk: UUID) -> HttpResponse:
         "is_team": kind == statements.TEAM,
         "lines": [(line, model, set_out(line.known)) for line, model in found.lines],
         "corrections": [(entry, set_out(entry.cost_nanos)) for entry in found.corrections],
-        "charged": set_out(found.charged.nanos),
-        "total": set_out(found.total.nanos),
-        "exact": exact(found.total.nanos),
+        "charged": set_out(found.charged.known),
+        "total": set_out(found.total.known),
+        "exact": exact(found.total.known),
         "money": money,
-        "converted": money.amount(found.total.nanos) if money else "",
+        "converted": money.amount(found.total.known) if money else "",
     }
     return render(request, "admin/statement_print.html", context)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
@@ -17,6 +17,8 @@ from unfold.decorators import display
 from conversations.admin.base import ParleyAdmin
 from conversations.models import Capability, Membership, Team, User
 from conversations.oversight.auditing import changes, record
+from conversations.people import inviting, main_team
+from conversations.problems import Refused
 
 
 class MembersForm(BaseInlineFormSet):  # type: ignore[type-arg]
@@ -62,6 +64,8 @@ class MembershipInline(TabularInline):
 
 
 class TeamForm(forms.ModelForm):  # type: ignore[type-arg]
+    by: ClassVar[User]
+
     class Meta:
         model = Team
         fields = ("name", "external_group")
@@ -72,6 +76,16 @@ class TeamForm(forms.ModelForm):  # type: ignore[type-arg]
             )
         }
 
+    def clean_external_group(self) -> str:
+        """Whoever is in the group reads along: it is chosen as invitations into the team are."""
+        group: str = self.cleaned_data["external_group"]
+        if "external_group" in self.changed_data and self.instance.pk:
+            try:
+                inviting.check_may_let_read(self.by, self.instance)
+            except Refused as refused:
+                raise ValidationError(str(refused.detail)) from None
+        return group
+
 
 @admin.register(Team)
 class TeamAdmin(ParleyAdmin):
@@ -79,9 +93,17 @@ class TeamAdmin(ParleyAdmin):
     form = TeamForm
     list_display = ("name", "people", "external_group", "created_at")
     search_fields = ("name", "external_group")
+    list_filter = (("external_group", admin.EmptyFieldListFilter),)
     ordering = ("name",)
     actions = None
     inlines = (MembershipInline,)
+
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        form = super().get_form(request, obj, change, **kwargs)
+        form.by = request.user
+        return form
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Team]:
         return super().get_queryset(request).annotate(count=Count("membership"))
@@ -105,6 +127,7 @@ class TeamAdmin(ParleyAdmin):
             _note(request, "team.member_changed", place, {"role": place.role, "fields": fields})
         for place in formset.deleted_objects:
             _note(request, "team.member_removed", place, {})
+        main_team.choose_for_those_who_left(form.instance)
 
 
 def _note(request: HttpRequest, action: str, place: Membership, detail: dict[str, Any]) -> None:

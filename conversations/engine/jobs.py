@@ -22,6 +22,7 @@ from conversations.models import (
     Price,
     Provider,
     Reservation,
+    most_tokens_read,
     parameter_bytes,
     worst_case_nanos,
 )
@@ -33,6 +34,7 @@ from conversations.presets.placeholders import fill, used_in
 from conversations.problems import BudgetSpent
 from conversations.providers.errors import ProviderError
 from conversations.spending import budgets
+from conversations.spending.reserving import longest_of
 
 MODELS = Prepared(
     lambda version: (
@@ -87,6 +89,7 @@ class Target:
     limits: dict[str, Any] = field(default_factory=dict)
     # What the send holds is for the version's first model.
     is_first: bool = False
+    is_open: bool = True
 
 
 @dataclass(slots=True)
@@ -112,6 +115,15 @@ class Job:
     continues: bool
     waited: bool
     titling: bool
+    # It was stored a moment ago, by this process: what its send held is still what it can cost.
+    is_fresh: bool = False
+    # Of one whose process may have died: the calls that something is held for, with their provider.
+    held: list[tuple[UUID, UUID | None]] = field(default_factory=list)
+
+    def target_at(self, provider: UUID | None) -> Target | None:
+        """The first of its models at this provider, otherwise the first of all."""
+        at = [target for target in self.targets if target.provider.pk == provider]
+        return next(iter(at or self.targets), None)
 
 
 def claim(pk: UUID) -> Job | None:
@@ -149,6 +161,7 @@ def adopted(turn: FreshTurn) -> Job:
     assert completion.claim is not None
     targets = targets_of(completion.preset_version_id, completion.asked_by_id)
     job = _job(completion, completion.claim, replies, history, call, targets)
+    job.is_fresh = not job.waited
     return _corrected(job, asked)
 
 
@@ -168,10 +181,14 @@ def _stored_job(completion: Completion, token: UUID, person: UUID | None) -> Job
     parent = Message.objects.values_list("parent_id", flat=True).get(pk=completion.lead_id)
     asked = _asked(completion, parent)
     history = Message.objects.texts_to(asked)
-    reservation = completion.reservations.order_by("created_at").first()
-    call = reservation.call_id if reservation else new_id()
+    held = list(
+        completion.reservations.order_by("created_at").values_list("call_id", "provider_id")
+    )
+    call = held[0][0] if held else new_id()
     targets = targets_of(completion.preset_version_id, person)
-    return _corrected(_job(completion, token, replies, history, call, targets), asked)
+    job = _job(completion, token, replies, history, call, targets)
+    job.held = held
+    return _corrected(job, asked)
 
 
 def _asked(completion: Completion, parent: UUID | None) -> UUID:
@@ -269,6 +286,10 @@ class NotOffered(ProviderError):
     code = "not_offered"
 
 
+class Superseded(Exception):
+    """Another process has the job now."""
+
+
 class Unaffordable(ProviderError):
     """A further call could pass a budget: it isn't made, though another model's may be."""
 
@@ -278,9 +299,20 @@ class Unaffordable(ProviderError):
 
 @transaction.atomic
 def hold(
-    job: Job, call: UUID, target: Target, bound: int | None, unused: Iterable[UUID] = ()
+    job: Job,
+    call: UUID,
+    target: Target,
+    bound: int | None,
+    unused: Iterable[UUID] = (),
+    *,
+    still_held: bool = True,
 ) -> None:
-    """Hold so much for one more call, letting go of what calls that came to nothing held."""
+    """Hold so much for one more call, letting go of what calls that came to nothing held.
+
+    Raises `Unaffordable`, and `Superseded` where another process has taken the job over.
+    """
+    if still_held and not Completion.objects.held(job.claim).exists():
+        raise Superseded("the claim was lost")
     Reservation.objects.filter(call_id__in=unused).delete()
     try:
         charged = job.charged.at(target.provider.pk)
@@ -300,15 +332,39 @@ def reserve_call(
 
     Raises `Unaffordable`.
     """
-    texts = [job.system_text, *(text for _role, text in job.history), *more]
-    most = job.parameters.get("max_tokens")
-    bound = worst_case_nanos(
-        target.price,
-        sum(len(text.encode()) for text in texts) + parameter_bytes(job.parameters),
-        len(texts),
-        most * len(job.replies) if most else None,
-    )
+    _bound(job, target)
+    texts = [job.system_text, *_said(job), *more]
+    size = sum(len(text.encode()) for text in texts) + parameter_bytes(job.parameters)
+    bound = worst_case_nanos(target.price, size, len(texts), most_written(job))
     hold(job, call, target, bound, unused)
+
+
+def _bound(job: Job, target: Target) -> None:
+    """A hard budget of another provider's wants a longest answer, too."""
+    if job.parameters.get("max_tokens"):
+        return
+    charged = job.charged.at(target.provider.pk)
+    if budgets.hard_of(budgets.levels(charged)):
+        longest = target.limits.get("max_tokens", {}).get("high")
+        bound = longest_of([(longest, target.window)])
+        job.parameters = job.parameters | {"max_tokens": bound}
+
+
+def _said(job: Job) -> list[str]:
+    return [text for _role, text in (*job.history, *job.more)]
+
+
+def most_written(job: Job) -> int | None:
+    """Tokens of all replies together; None where nothing bounds them."""
+    most = job.parameters.get("max_tokens")
+    return most * len(job.replies) if most else None
+
+
+def most_read(job: Job, more: Iterable[str]) -> int:
+    """No request has more tokens than bytes: its texts, and what stands around them."""
+    texts = [job.system_text, *_said(job), *more]
+    size = sum(len(text.encode()) for text in texts) + parameter_bytes(job.parameters)
+    return most_tokens_read(size, len(texts))
 
 
 def take_expired(limit: int) -> list[Job]:
@@ -348,6 +404,7 @@ def targets_of(version: UUID, person: UUID | None = None) -> list[Target]:
             model.context_tokens,
             limits=model.own_limits,
             is_first=not position,
+            is_open=not model.withdrawn and model.provider.enabled,
         )
         for position, model in models
     ]

@@ -17,7 +17,6 @@ from django.utils import timezone
 
 from conversations.engine.jobs import Job, Target
 from conversations.models import (
-    Alert,
     Call,
     Completion,
     LedgerEntry,
@@ -28,8 +27,6 @@ from conversations.models import (
     cost_of,
 )
 from conversations.models.prepared import Prepared
-from conversations.models.providers import dollars
-from conversations.oversight import alerting
 from conversations.spending import budget_alerts, ledger
 
 WAITING = Prepared(
@@ -75,6 +72,8 @@ class CallResult:
     first_token_ms: int | None = None
     prompt_estimate: int | None = None
     left_out: int = 0
+    # The provider had the request, though nothing came of it.
+    was_sent: bool = False
 
     @property
     def was_used(self) -> bool:
@@ -209,10 +208,15 @@ def renew(tokens: list[UUID]) -> set[UUID]:
 
 @transaction.atomic
 def settle(
-    job: Job, outcome: Outcome, parts: list[FinalPart], calls: list[CallResult]
+    job: Job,
+    outcome: Outcome,
+    parts: list[FinalPart],
+    calls: list[CallResult],
+    orphaned: bool = False,
 ) -> dict[str, str] | None:
     """End a completion once: final text, state, calls, ledger, the reservation's end.
 
+    `orphaned`: their models or prices are gone, and calls are recorded by their names alone.
     Returns what viewers are told of it, or None when the claim was lost: then nothing is written.
     """
     held = Completion.objects.held(job.claim)
@@ -247,24 +251,19 @@ def settle(
     _store_final(parts)
     for message, reason in outcome.finishes.items():
         Message.objects.filter(pk=message).update(finish_reason=reason)
-    completion = record_calls(job, calls)
-    _release(Reservation.objects.filter(completion_id=job.completion), calls)
+    completion = record_calls(job, calls, orphaned)
+    release(Reservation.objects.filter(completion_id=job.completion), calls)
     return completion.facts()
 
 
-def _release(held: QuerySet[Reservation], calls: list[CallResult]) -> None:
-    """End reservations; a cost beyond its upper bound, which only a provider can report, is told."""
+def release(held: QuerySet[Reservation], calls: list[CallResult]) -> None:
+    """End reservations; a cost beyond one is told."""
     bounds = dict(held.values_list("call_id", "amount_nanos"))
     held.delete()
     for call in calls:
+        name = f"{call.target.model_name} ({call.target.provider.name})"
         cost, bound = _charge_of(call)[0], bounds.get(call.id)
-        if cost is not None and bound is not None and cost > bound:
-            alerting.raise_alert(
-                Alert.Kind.ABOVE_RESERVATION,
-                str(call.target.model),
-                f"{call.target.model_name} ({call.target.provider.name})",
-                f"${dollars(cost)} reported, at most ${dollars(bound)} expected",
-            )
+        budget_alerts.above_bound(call.target.model, name, cost, bound)
 
 
 def _source_of(calls: list[CallResult], costs: list[tuple[int | None, str]]) -> str:
@@ -323,7 +322,7 @@ def _charge_of(call: CallResult) -> tuple[int | None, str]:
     )
 
 
-def record_calls(job: Job, calls: list[CallResult]) -> Completion:
+def record_calls(job: Job, calls: list[CallResult], orphaned: bool = False) -> Completion:
     """Store the calls and charge each of them that used anything, exactly once."""
     (completion,) = TO_SETTLE(pk=job.completion)
     now = timezone.now()
@@ -334,10 +333,10 @@ def record_calls(job: Job, calls: list[CallResult]) -> Completion:
             pk=call.id,
             completion=completion,
             kind=call.kind,
-            model_id=call.target.model,
+            model_id=None if orphaned else call.target.model,
             model_name=call.target.model_name,
             provider_name=call.target.provider.name,
-            price=call.target.price,
+            price=None if orphaned else call.target.price,
             response_id=call.response_id,
             request_id=call.request_id,
             status=call.status,
@@ -356,8 +355,7 @@ def record_calls(job: Job, calls: list[CallResult]) -> Completion:
         if call.was_used:
             entries.append(_entry(completion, row, call, nanos, source))
     ledger.post(entries)
-    for entry in entries:
-        budget_alerts.after_charge(entry)
+    budget_alerts.after_charges(entries)
     return completion
 
 

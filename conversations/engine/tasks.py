@@ -18,7 +18,8 @@ from django.db import Error as DatabaseTrouble
 
 from conversations.engine import jobs, store
 from conversations.engine.frames import Settled, running
-from conversations.engine.run import Run, Surroundings
+from conversations.engine.run import Run
+from conversations.engine.surroundings import Surroundings
 from conversations.models import State
 
 log = logging.getLogger(__name__)
@@ -162,7 +163,7 @@ class Engine:
         dirty, self.around.pace.dirty = self.around.pace.dirty, set()
         if not dirty:
             return
-        pieces = [(run, piece) for run in self._live() for piece in run.unsaved()]
+        pieces = [(run, piece) for run in self._live() for piece in run.parts.unsaved()]
         if not pieces:
             return
         try:
@@ -170,7 +171,7 @@ class Engine:
         except DatabaseTrouble:
             log.warning("saving failed, trying again")
             for run, piece in pieces:
-                run.put_back(piece)
+                run.parts.put_back(piece)
             return
         if not complete:
             await self._drop_losers()
@@ -192,7 +193,7 @@ class Engine:
         """Mark what nobody writes any more: `interrupted`, or `failed` if nobody began."""
         for job in await database_sync_to_async(jobs.take_expired)(20):
             run = Run(job, self.around)
-            run.estimate_lost_call()
+            run.calling.estimate_lost_calls()
             facts = await run.settle(store.Outcome(State.INTERRUPTED))
             if facts is not None:
                 await self._go_on(job, facts)
@@ -217,5 +218,8 @@ class Engine:
         deadline = self.loop.time() + SHUTDOWN_SECONDS
         while self.runs and self.loop.time() < deadline:
             await asyncio.sleep(0.02)
-        for task in list(self._tasks):
+        tasks = list(self._tasks)
+        for task in tasks:
             task.cancel()
+        if tasks:  # a title's charge is still booked
+            await asyncio.wait(tasks, timeout=2)

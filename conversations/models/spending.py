@@ -84,13 +84,20 @@ def worst_case_nanos(
 ) -> int | None:
     """The most that a request can cost: an upper bound, never an estimate.
 
-    A token is at least one byte of UTF-8, so the request's bytes bound its tokens. Without a price
-    or a limit on what is written there is no bound.
+    Its bytes bound its tokens, and the dearer of the prices for reading counts. Without a price or
+    a limit on what is written there is no bound.
     """
     if price is None or not most_tokens:
         return None
-    read = text_bytes + ENVELOPE_BYTES + ENVELOPE_BYTES_PER_MESSAGE * messages
-    return cost_nanos(price, read, most_tokens)
+    read = most_tokens_read(text_bytes, messages)
+    cached = price.cached_nanos_per_million or 0
+    all_cached = read if cached > price.input_nanos_per_million else 0
+    return cost_nanos(price, read, most_tokens, all_cached)
+
+
+def most_tokens_read(text_bytes: int, messages: int) -> int:
+    """A token is at least one byte of the request's UTF-8, with what stands around the texts."""
+    return text_bytes + ENVELOPE_BYTES + ENVELOPE_BYTES_PER_MESSAGE * messages
 
 
 class Reservation(models.Model):

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from conversations.models import Alert
 
-# What happens again within this time after somebody closed it isn't told anew.
+# What was told, was closed and happens again within this time isn't told anew.
 QUIET = timedelta(hours=1)
 
 
@@ -21,8 +21,8 @@ def raise_alert(kind: str, subject: str, name: str, detail: str = "") -> None:
     rows = Alert.objects.filter(kind=kind, subject=subject, closed_at=None)
     if rows.update(**again):
         return
-    known = Alert.objects.filter(kind=kind, subject=subject, closed_at__gt=now - QUIET)
-    told_at = now if known.exists() else None
+    lately = Alert.objects.filter(kind=kind, subject=subject, closed_at__gt=now - QUIET)
+    told_at = now if lately.filter(told_at__isnull=False).exists() else None
     try:
         with transaction.atomic():
             Alert.objects.create(

@@ -23,8 +23,8 @@ from conversations.models import (
     Scope,
     User,
 )
-from conversations.reports import board
 from conversations.reports.periods import Days
+from conversations.spending.budgets import Level, levels_of
 
 # Which alerts concern whom.
 CONCERNS: dict[str, tuple[str, ...]] = {
@@ -41,15 +41,10 @@ CONCERNS: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """The site's budget with what its period has come to."""
+    """The site's budget as it stands, and the days that it counts."""
 
-    budget: Budget
+    level: Level
     days: Days
-    spent_nanos: int
-
-    @property
-    def share(self) -> float:
-        return self.spent_nanos / self.budget.amount_nanos if self.budget.amount_nanos else 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +63,7 @@ def site_budget(today: date | None = None) -> Used | None:
         return None
     budget = next((one for one in found if one.period == "month"), found[0])
     days = Days(Period(budget.period).begins(today), today)
-    return Used(budget, days, board.total(days).cost_nanos)
+    return Used(levels_of([budget])[0], days)
 
 
 def open_alerts(capabilities: Iterable[str]) -> QuerySet[Alert]:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from django.utils import timezone
 
-from conversations.models import Reservation
+from conversations.models import OPEN, Reservation
+from conversations.oversight.past_budgets import close_past
 from conversations.oversight.retention import retain_a_little
 from conversations.rotation import expire_old_keys
-
-# No call without a completion takes longer; who held it has died.
-LOST_AFTER = timedelta(minutes=20)
+from conversations.spending.ledger import LOST_AFTER
 
 
 def keep_house() -> None:
@@ -19,9 +16,10 @@ def keep_house() -> None:
     retain_a_little()
     expire_old_keys()
     release_lost()
+    close_past()
 
 
 def release_lost() -> int:
-    """End what is held for a call outside of any conversation that nobody will settle any more."""
-    lost = Reservation.objects.filter(completion=None, created_at__lt=timezone.now() - LOST_AFTER)
-    return lost.delete()[0]
+    """End what nobody will settle any more: of calls without a completion, or after its end."""
+    old = Reservation.objects.filter(created_at__lt=timezone.now() - LOST_AFTER)
+    return old.exclude(completion__state__in=OPEN).delete()[0]

@@ -15,13 +15,16 @@ from django.db.models import Count, Min
 from django.http import HttpRequest
 from django.utils import timezone
 
-from conversations.models import SiteSettings
+from conversations.models import AuditEntry, SiteSettings
 from conversations.oversight.auditing import record
 from conversations.oversight.retention_rules import BY_NAME, DELETED, PERIODS, RULES, Rows, Rule
 
 EVERY = timedelta(days=1)
 # What one call of the keeper may do: it comes again in a few seconds.
 PORTION, PORTION_SECONDS = 200, 0.3
+# After so many that can't go, such as files of a disk that is away, the rest waits, too.
+MOST_STUCK = 20
+SETTINGS_CHANGED = "sitesettings.changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +80,18 @@ def apply(limit: int, *, seconds: float | None = None, request: HttpRequest | No
 
 
 def _apply(rule: Rule, rows: Rows, limit: int, ends: float | None, done: Done) -> None:
-    """One rule, step by step, until nothing is due, nothing can go, or it was enough for now."""
-    before = None
-    while keys := rule.some(rows, max(1, limit - done.total)):
+    """One rule, step by step, until nothing more can go, or it was enough for now."""
+    stuck: list[Any] = []
+    while keys := rule.some(rows.exclude(pk__in=stuck), max(1, limit - done.total)):
         if done.total >= limit or (ends is not None and time.monotonic() > ends):
             done.is_complete = False
             return
         removed = rule.remove(rows, keys)
         done.counts[rule.what] += removed
-        if not removed and keys == before:
+        if removed < len(keys):
+            stuck += rows.filter(pk__in=keys).values_list("pk", flat=True)
+        if len(stuck) >= MOST_STUCK:
             return
-        before = keys
 
 
 def retain_a_little() -> None:
@@ -108,8 +112,15 @@ def retain_a_little() -> None:
 def _remove_taken_back_by_nobody(site: SiteSettings) -> None:
     rule = BY_NAME[DELETED]
     rows = rule.due(site)
-    if rows is not None:
-        rule.remove(rows, rule.some(rows, PORTION))
+    if rows is not None and rows.exists() and not _lost_its_period_today():
+        _apply(rule, rows, PORTION, time.monotonic() + PORTION_SECONDS, Done())
+
+
+def _lost_its_period_today() -> bool:
+    """Whether deleted ones had a period a day ago, or another one: a change counts from tomorrow."""
+    since = timezone.now() - EVERY
+    changed = AuditEntry.objects.filter(action=SETTINGS_CHANGED, at__gt=since)
+    return any(BY_NAME[DELETED].period in entry.detail for entry in changed)
 
 
 def is_due(site: SiteSettings) -> bool:

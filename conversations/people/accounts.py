@@ -8,6 +8,7 @@ from uuid import UUID
 from allauth.account import forms as allauth_forms
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.auth_backends import AuthenticationBackend
+from allauth.account.models import EmailAddress
 from allauth.core import context
 from allauth.core.exceptions import ImmediateHttpResponse
 from django.conf import settings
@@ -22,6 +23,8 @@ from conversations.models.people import PERSON, Standing
 from conversations.people import inviting
 
 INVITATION = "invitation"
+# How somebody came in who only had a one-time link.
+LINK = "link"
 
 
 def display_name(user: User) -> str:
@@ -78,6 +81,10 @@ class AccountAdapter(DefaultAccountAdapter):
             inviting.has_arrived(user, invitation, request)
         return user
 
+    def can_delete_email(self, email_address: EmailAddress) -> bool:
+        """What is taken back is what one was about to change to, never one's address."""
+        return email_address.email.lower() != email_address.user.email.lower()
+
     def respond_user_inactive(self, request: HttpRequest, user: Any) -> HttpResponse:
         """Who waits for approval is told so; who is suspended, that."""
         waits = user.standing == Standing.WAITING
@@ -97,6 +104,27 @@ class SignupForm(allauth_forms.SignupForm):  # type: ignore[misc]
             self.initial["email"] = self.fields["email"].initial = address
             self.fields["email"].disabled = True
             self.fields["email"].help_text = _("Your invitation is for this address.")
+
+
+class AddressForm(allauth_forms.AddEmailForm):  # type: ignore[misc]
+    """Another address for oneself. It counts once it is confirmed, so mail has to be sent."""
+
+    @property
+    def can_be_confirmed(self) -> bool:
+        return bool(settings.MAIL_IS_SENT)
+
+    def clean_email(self) -> str:
+        if not self.can_be_confirmed:
+            raise ValidationError(
+                _("This site sends no mail. An administrator can change your address.")
+            )
+        email: str = super().clean_email()
+        return email
+
+    def save(self, request: HttpRequest) -> Any:
+        """The present address stays until the new one is confirmed, even if it never was."""
+        EmailAddress.objects.filter(user=self.user, verified=False).delete()
+        return super().save(request)
 
 
 def invitation_of(request: HttpRequest) -> OneTimeLink | None:

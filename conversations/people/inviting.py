@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from conversations.models import (
     Alert,
     Capability,
+    Conversation,
     Membership,
     OneTimeLink,
     Team,
@@ -41,6 +42,8 @@ def invite(
         raise Invalid(_("You don't manage people."))
     if not 1 <= days <= MOST_DAYS:
         raise Invalid(_("An invitation lasts 1 to %(most)d days.") % {"most": MOST_DAYS})
+    if by is not None and team is not None:
+        check_may_let_read(by, team)
     email = email.strip().lower()
     if email and User.objects.filter(email__iexact=email).exists():
         raise Invalid(_("Somebody with this address is here already."))
@@ -52,6 +55,19 @@ def invite(
     about = {"days": days} | ({"team": team.name} if team else {})
     record("person.invited", actor=by, request=request, name=email, detail=about)
     return token
+
+
+def check_may_let_read(by: User, team: Team) -> None:
+    """Members read the team's conversations: refuse who could let a second self in to do so."""
+    if by.is_superuser or by.may(Capability.READ):
+        return
+    if Conversation.objects.filter(team=team).exists():
+        raise Invalid(
+            _(
+                "Members read the team’s conversations. Ask a superuser, or whoever may open"
+                " conversations."
+            )
+        )
 
 
 @transaction.atomic

@@ -31,6 +31,7 @@ from conversations.oversight.alerting import close_alert
 from conversations.oversight.auditing import record
 from conversations.people import standing as people
 from conversations.people.ending_sessions import end_sessions, sessions_of
+from conversations.people.forgetting import forget_name, forget_single_sign_on
 from conversations.presets import own as own_presets
 from conversations.problems import Conflict
 
@@ -81,16 +82,21 @@ def delete(by: User, person: User, request: HttpRequest | None = None) -> None:
 def heirs_of(person: User) -> dict[UUID, UUID]:
     """Who gets which of the person's conversations: an editor if there is one, or a reader.
 
-    Of a team's conversation a member of the team, of another one somebody it is shared with.
+    Of a team's conversation a member of the team, of another one somebody it is shared with. Who
+    is active goes before who is suspended.
     """
     owned = Conversation.objects.filter(owner=person, deleted_at=None)
-    active = Q(user__is_active=True) & ~Q(user=person)
-    members = Membership.objects.filter(active, team__conversation__in=owned)
-    shares = Access.objects.filter(active, until=None, conversation__in=owned)
+    here = Q(user__approved_at__isnull=False, user__anonymised_at=None) & ~Q(user=person)
+    members = Membership.objects.filter(here, team__conversation__in=owned)
+    shares = Access.objects.filter(here, until=None, conversation__in=owned)
     found: dict[UUID, UUID] = {}
     pairs = [
-        *members.order_by("role", "pk").values_list("team__conversation", "user"),
-        *shares.order_by("role", "pk").values_list("conversation", "user"),
+        pair
+        for is_active in (True, False)
+        for rows, conversation in ((members, "team__conversation"), (shares, "conversation"))
+        for pair in rows.filter(user__is_active=is_active)
+        .order_by("role", "pk")
+        .values_list(conversation, "user")
     ]
     mine = set(owned.values_list("pk", flat=True))
     for conversation, user in pairs:
@@ -124,15 +130,19 @@ def _hand_over_and_clear(person: User, sessions: list[str]) -> int:
     end_sessions(sessions)
     OneTimeLink.objects.filter(Q(user=person) | Q(made_by=person)).delete()
     close_alert(Alert.Kind.PERSON_WAITING, str(person.pk))
+    forget_name(person)
+    forget_single_sign_on(person)
     own_presets.forget(person)
     return len(heirs)
 
 
 def _forget(person: User) -> None:
     """Empty the row, and delete what tells of the person elsewhere."""
-    for rows in (Membership, Access, Budget):
+    for rows in (Membership, Budget):
         rows.objects.filter(user=person).delete()
-    BudgetRequest.objects.filter(person=person).delete()
+    Access.objects.filter(user=person, until=None).delete()
+    people.end_openings(person)
+    BudgetRequest.objects.filter(person=person, state=BudgetRequest.State.OPEN).delete()
     for relation in User._meta.related_objects:
         model = relation.related_model
         if model._meta.app_label in PACKAGES:

@@ -109,7 +109,9 @@ def _files(person: User, conversations: bool) -> Iterator[tuple[str, Writing]]:
         return
     rows = Conversation.objects.filter(owner=person, deleted_at=None).order_by("created_at", "pk")
     for pk in list(rows.values_list("pk", flat=True)):
-        conversation = Conversation.objects.select_related("team").get(pk=pk)
+        conversation = rows.select_related("team").filter(pk=pk).first()
+        if conversation is None:  # deleted since
+            continue
         messages = _messages(conversation)
         told = _conversation(conversation, messages)
         yield f"conversations/{pk}.json", lambda told=told: [_json(told)]  # type: ignore[misc]

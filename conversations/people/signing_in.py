@@ -6,6 +6,7 @@ import logging
 from typing import Any, ClassVar
 
 from allauth.account.internal.flows.login import get_authentication_records, record_authentication
+from allauth.account.signals import password_changed, password_reset, password_set
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import generate_totp_secret
@@ -21,7 +22,8 @@ from django.utils.translation import gettext_lazy as _
 from conversations.models import SiteSettings, User
 from conversations.models.secret_field import InvalidToken, cipher
 from conversations.oversight.auditing import record
-from conversations.people import accounts, second_factor
+from conversations.people import accounts, ending_sessions, second_factor
+from conversations.people.accounts import LINK
 from conversations.people.sessions import address_of, close_sessions, sessions_of
 
 __all__ = ["close_sessions", "encrypt_anew", "remove_second_factors", "sessions_of"]
@@ -105,6 +107,8 @@ def connect() -> None:
     from allauth.mfa import signals
 
     user_logged_in.connect(_signed_in, dispatch_uid="parley")
+    for new in (password_changed, password_set, password_reset):
+        new.connect(_password_changed, dispatch_uid="parley")
     signals.authenticator_added.connect(_factor_added, dispatch_uid="parley")
     signals.authenticator_removed.connect(_factor_removed, dispatch_uid="parley")
     signals.authenticator_reset.connect(_codes_made_anew, dispatch_uid="parley")
@@ -118,13 +122,23 @@ def connect() -> None:
 
 
 def _signed_in(request: HttpRequest, user: User, **_signal: Any) -> None:
-    """Whoever has just come in needn't prove it again at once; by whatever door, it is listed."""
+    """Whoever has just come in needn't prove it again at once; by whatever door, it is listed.
+
+    Who came by a link has proven nothing.
+    """
     steps = [step["method"] for step in get_authentication_records(request, user)]
-    record_authentication(request, user, "sign_in", reauthenticated=True)
+    if steps[-1:] != [LINK]:
+        record_authentication(request, user, "sign_in", reauthenticated=True)
     if address_of(request):
         UserSession.objects.create_from_request(request)
-        by = {"by": list(dict.fromkeys(steps)) or ["link"]}
+        by = {"by": list(dict.fromkeys(steps)) or ["registration"]}
         record("person.signed_in", subject=user, request=request, actor=user, detail=by)
+
+
+def _password_changed(request: HttpRequest, user: User, **_signal: Any) -> None:
+    """Whoever was signed in by the one before is no more; this browser stays as it is."""
+    here = request.session.session_key
+    ending_sessions.end_sessions([key for key in ending_sessions.sessions_of(user) if key != here])
 
 
 def _factor_added(request: HttpRequest, user: User, authenticator: Any, **_signal: Any) -> None:

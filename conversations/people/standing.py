@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from uuid import UUID
 
-from allauth.account.models import EmailAddress
 from django.db import transaction
+from django.db.models.functions import Now
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -72,7 +72,7 @@ def reinstate(by: User, person: User, request: HttpRequest | None = None) -> Non
 
 
 def reset(by: User, person: User, request: HttpRequest | None = None) -> str:
-    """Take their password away and sign them out. Returns the token of a link that signs them in once.
+    """Take their password away and sign them out. Returns the token of a link to a new one.
 
     What becomes of the token is the caller's affair: only its hash is stored.
     """
@@ -105,7 +105,7 @@ def set_capabilities(
         setattr(person, f"may_{name}", name in wanted)
     person.save(update_fields=["is_superuser", *(f"may_{name}" for name in Capability.values)])
     if Capability.READ in held - wanted:
-        Access.objects.openings().filter(user=person).delete()
+        end_openings(person)
     detail = {"capabilities": [sorted(held), sorted(wanted)]}
     record("person.capabilities", subject=person, actor=by, request=request, detail=detail)
 
@@ -120,12 +120,10 @@ def check_capabilities(by: User, person: User, chosen: Iterable[str]) -> None:
         keep_a_superuser(person)
 
 
-@transaction.atomic
-def trust_address(person: User, email: str) -> None:
-    """What an administrator writes counts as confirmed; the one before signs nobody in any more."""
-    EmailAddress.objects.filter(user=person).delete()
-    if email:
-        EmailAddress.objects.create(user=person, email=email.lower(), primary=True, verified=True)
+def end_openings(person: User) -> None:
+    """They read nobody's conversations any more; whose it was is still told that they did."""
+    openings = Access.objects.openings().standing().filter(user=person)
+    openings.update(until=Now())
 
 
 def given_to(person: User) -> list[str]:

@@ -5,7 +5,6 @@ Which widgets they have is the page's affair: a `Kit` for the administration, an
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from conversations.models import LanguageModel
+from conversations.presets.json_field import Json
 from conversations.presets.rules import TOOLS
 from conversations.providers.checking import EXTRA
 from conversations.providers.matrix import (
@@ -81,15 +81,6 @@ class Lines(forms.CharField):
         lines = super().clean(value).replace("\r", "").split("\n")
         texts = [line.replace("\\n", "\n").replace("\\t", "\t") for line in lines if line]
         return texts or None
-
-
-class Json(forms.JSONField):
-    """A JSON value as people read it; an empty field for none."""
-
-    def prepare_value(self, value: Any) -> Any:
-        if value is None or isinstance(value, str):
-            return value
-        return json.dumps(value, indent=2, ensure_ascii=False)
 
 
 class Instructions(forms.CharField):

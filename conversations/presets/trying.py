@@ -48,6 +48,8 @@ log = logging.getLogger(__name__)
 MOST_QUESTION = 4_000
 MOST_CHARACTERS = 50_000
 MOST_SECONDS = 120
+# Who leaves before the answer begins keeps their place no longer.
+BEGIN_SECONDS = 10
 _running: set[asyncio.Task[Any]] = set()
 
 
@@ -59,7 +61,7 @@ def begin(person: User, meaning: Meaning, question: str, preset: Preset | None =
     if len(question) > MOST_QUESTION:
         raise Invalid(_("A question can have %d characters here.") % MOST_QUESTION, code="too_long")
     place = f"trying:{person.pk}"
-    if not cache.add(place, 1, MOST_SECONDS + 10):
+    if not cache.add(place, 1, BEGIN_SECONDS):
         raise TooMany(5)
     return Trial(person, meaning, question, preset, place)
 
@@ -86,6 +88,7 @@ class Trial:
 
     async def _run(self, tell: Callable[[Line | None], None]) -> None:
         try:
+            cache.set(self.place, 1, MOST_SECONDS + 10)
             with override(self.language):
                 await self._ask_in_time(tell)
         finally:
@@ -150,8 +153,8 @@ class Trial:
     @transaction.atomic
     def _settle(self, call: Any, target: jobs.Target, spent: Spent) -> LedgerEntry | None:
         """Charge what was used; what isn't counted by the provider is estimated."""
-        Reservation.objects.filter(call_id=call).delete()
         if spent.usage is None and spent.first_ms is None:
+            Reservation.objects.filter(call_id=call).delete()
             return None
         return charge(
             call,

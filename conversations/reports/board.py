@@ -30,6 +30,11 @@ class Sums:
     completion_tokens: int = 0
 
     @property
+    def known(self) -> int | None:
+        """The cost; None where nobody knows that of any charge."""
+        return None if 0 < self.charges <= self.unknown and not self.cost_nanos else self.cost_nanos
+
+    @property
     def tokens(self) -> int:
         return self.prompt_tokens + self.completion_tokens
 

@@ -14,7 +14,7 @@ from conversations.reports.periods import Days
 # Of each provider the newest answers tell how quick it is.
 SAMPLE = 400
 PROVIDERS_TIMED = 6
-HALF, MOST = 0.5, 0.95
+LEAST, HALF, MOST = 0.05, 0.5, 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def _pace(provider: str, calls: QuerySet[Call]) -> Pace:
         percentile(firsts, HALF),
         percentile(firsts, MOST),
         percentile(speeds, HALF),
-        percentile(speeds, 1 - MOST),
+        percentile(speeds, LEAST),
     )
 
 

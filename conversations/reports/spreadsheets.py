@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import AsyncIterator, Iterable, Iterator
 from decimal import Decimal
 from typing import Any
@@ -12,6 +13,8 @@ from django.http import StreamingHttpResponse
 
 # What a spreadsheet would take for the beginning of a formula.
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+# Where a spreadsheet that splits at semicolons would begin another cell, with a formula.
+SPLIT = re.compile(f"(; *)(?=[{re.escape(''.join(FORMULA))}])")
 ROWS_AT_ONCE = 200
 
 
@@ -30,13 +33,13 @@ def cell(value: Any) -> Any:
         return f"{value:f}"
     if isinstance(value, int | float):
         return value
-    text = str(value).replace("\x00", "")
+    text = SPLIT.sub(r"\1'", str(value).replace("\x00", ""))
     return f"'{text}" if text.lstrip(" ").startswith(FORMULA) else text
 
 
 def lines(rows: Iterable[Iterable[Any]]) -> Iterator[str]:
     """The rows as text, some at a time; the first begins with the mark of UTF-8."""
-    writer = csv.writer(_Echo())
+    writer = csv.writer(_Echo(), quoting=csv.QUOTE_NONNUMERIC)
     gathered = ["\ufeff"]
     for row in rows:
         gathered.append(writer.writerow([cell(value) for value in row]))

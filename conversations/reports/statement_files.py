@@ -37,10 +37,11 @@ def summary_rows(month: Month) -> Iterator[list[Any]]:
 
 
 def _figures(line: Line, money: Currency | None) -> list[Any]:
-    figures = [line.requests, line.read, line.written, line.unknown, exact(line.nanos)]
+    figures = [line.requests, line.read, line.written, line.unknown, exact(line.known)]
     if money is None:
         return figures
-    return [*figures, converted(line.nanos, money.per_dollar), money.per_dollar, money.day]
+    amount = None if line.known is None else converted(line.known, money.per_dollar)
+    return [*figures, amount, money.per_dollar, money.day]
 
 
 def _id(pk: UUID | None) -> UUID | None:

@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 
 from conversations.models import DailySum, LedgerEntry, SiteSettings, User
 from conversations.models.spending import LedgerQuerySet
+from conversations.reports import periods
 from conversations.reports.entries import CHARGE, FIGURES, NOTHING, Line, of_days, sum_of
 from conversations.spending.money import converted
 
@@ -41,7 +42,8 @@ class Month:
             first = date.fromisoformat(f"{key}-01")
         except ValueError:
             return None
-        return cls(first) if f"{first:%Y-%m}" == key else None
+        is_plain = f"{first:%Y-%m}" == key and periods.FIRST <= first <= periods.LAST
+        return cls(first) if is_plain else None
 
     @property
     def key(self) -> str:
@@ -100,7 +102,10 @@ class Currency:
     per_dollar: Any
     day: date
 
-    def amount(self, nanos: int) -> str:
+    def amount(self, nanos: int | None) -> str:
+        """Empty where nobody knows it."""
+        if nanos is None:
+            return ""
         return f"{self.code} {converted(nanos, self.per_dollar):,}".replace("-", "−")
 
 

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from uuid import UUID
+
 from conversations.models import Alert, LedgerEntry, Period, Scope
 from conversations.models.providers import dollars
 from conversations.oversight.alerting import raise_alert
 from conversations.spending.budgets import Charged, Level, levels
 
 
-def after_charge(entry: LedgerEntry) -> None:
-    """Of a charge that was just booked: which of its budgets it carried over a mark."""
-    if not entry.cost_nanos:
-        return
-    charged = Charged(entry.user_id, entry.team_id, entry.preset_id, entry.provider_id)
-    for level in levels(charged):
-        if not level.budget.own and (kind := _passed(level, entry.cost_nanos)):
-            raise_alert(kind, _subject(level, entry), _called(level, entry), _detail(level))
+def after_charges(entries: Iterable[LedgerEntry]) -> None:
+    """Of entries that were just booked together: which budgets they carried over a mark."""
+    passed: dict[str, tuple[Level, LedgerEntry, int]] = {}
+    for entry in entries:
+        charged = Charged(entry.user_id, entry.team_id, entry.preset_id, entry.provider_id)
+        for level in levels(charged) if entry.cost_nanos else ():
+            if not level.budget.own:
+                subject = _subject(level, entry)
+                before = passed[subject][2] if subject in passed else 0
+                passed[subject] = level, entry, before + (entry.cost_nanos or 0)
+    for subject, (level, entry, cost) in passed.items():
+        if kind := _passed(level, cost):
+            raise_alert(kind, subject, _called(level, entry), _detail(level))
+
+
+def above_bound(model: UUID | None, name: str, cost: int | None, bound: int | None) -> None:
+    """A cost beyond its upper bound, which only a provider can report: it is booked, and told."""
+    if cost is not None and bound is not None and cost > bound:
+        detail = f"${dollars(cost)} booked, at most ${dollars(bound)} expected"
+        raise_alert(Alert.Kind.ABOVE_RESERVATION, str(model), name, detail)
 
 
 def _passed(level: Level, cost: int) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -29,6 +29,7 @@ from conversations.models import (
     Scope,
     User,
 )
+from conversations.models.budgets import ROLLING_DAYS
 from conversations.models.prepared import Prepared
 from conversations.models.providers import dollars
 from conversations.problems import BudgetSpent
@@ -312,7 +313,8 @@ def _spent_most(period: Period) -> DailySum | None:
     return rows.filter(subject_id=first["subject_id"]).last() if first else None
 
 
-def open_requests(user: User) -> dict[UUID, BudgetRequest]:
-    """What the person asks for and nobody has decided, by budget."""
-    rows = BudgetRequest.objects.visible_to(user).filter(state=BudgetRequest.State.OPEN)
-    return {row.budget_id: row for row in rows}
+def newest_requests(user: User) -> dict[UUID, BudgetRequest]:
+    """What the person asked for last, by budget: open, or decided not long ago."""
+    since = timezone.now() - timedelta(days=ROLLING_DAYS)
+    rows = BudgetRequest.objects.visible_to(user).filter(created_at__gt=since)
+    return {row.budget_id: row for row in rows.order_by("created_at")}

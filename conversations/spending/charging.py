@@ -9,6 +9,7 @@ from conversations.models import (
     LedgerEntry,
     Preset,
     Provider,
+    Reservation,
     User,
     cost_of,
 )
@@ -28,7 +29,10 @@ def charge(
     person: User | None,
     preset: Preset | None = None,
 ) -> LedgerEntry:
-    """Book what a call came to, to `person`; an unknown model or price leaves the cost unknown."""
+    """Book what a call came to, to `person`, and let go of what was held for it.
+
+    An unknown model or price leaves the cost unknown.
+    """
     model = LanguageModel.objects.filter(provider=provider, name=model_name).first()
     price = model.price_at() if model else None
     tokens = counted.prompt_tokens, counted.completion_tokens, counted.cached_tokens
@@ -53,7 +57,12 @@ def charge(
         cost_source=source,
     )
     ledger.post([entry])
-    budget_alerts.after_charge(entry)
+    budget_alerts.after_charges([entry])
+    held = Reservation.objects.filter(call_id=call)
+    bound = held.values_list("amount_nanos", flat=True).first()
+    held.delete()
+    called = f"{model_name} ({provider.name})"
+    budget_alerts.above_bound(entry.model_id, called, nanos, bound)
     return entry
 
 

@@ -22,13 +22,11 @@ def own_limits(person: User) -> dict[str, int]:
 def set_own_limits(person: User, amounts: dict[str, int | None], request: HttpRequest) -> bool:
     """Set or take away (None) what these periods may cost; whether anything is different now."""
     before = own_limits(person)
-    changed = {
-        period: [before.get(period), nanos]
-        for period, nanos in amounts.items()
-        if before.get(period) != nanos
-    }
-    for period, (_old, nanos) in changed.items():
+    changed = {period: new for period, new in amounts.items() if before.get(period) != new}
+    for period, nanos in changed.items():
         allowances.set_own(person, period, nanos)
     if changed:
-        record("budget.own_limit", subject=person, request=request, detail=changed)
+        # How much is the person's own affair.
+        detail = {"periods": ", ".join(changed)}
+        record("budget.own_limit", subject=person, request=request, detail=detail)
     return bool(changed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -65,11 +66,16 @@ def account_of(author: User, conversation: Conversation, chosen: PresetModel) ->
 
 def longest_answer(chosen: PresetModel) -> int:
     """Tokens that every model of the version can write, with room for the question."""
-    rows = PresetModel.objects.filter(version=chosen.version_id).select_related("model")
+    rows = PresetModel.objects.filter(version=chosen.version_id)
+    return longest_of(rows.values_list("model__output_tokens", "model__context_tokens"))
+
+
+def longest_of(models: Iterable[tuple[int | None, int | None]]) -> int:
+    """The same of models by what they write and what they read at most, in tokens."""
     bounds = [ANSWER_TOKENS]
-    for model in (row.model for row in rows):
-        bounds += [model.output_tokens] if model.output_tokens else []
-        bounds += [max(1, model.context_tokens // ANSWER_SHARE)] if model.context_tokens else []
+    for writes, reads in models:
+        bounds += [writes] if writes else []
+        bounds += [max(1, reads // ANSWER_SHARE)] if reads else []
     return min(bounds)
 
 

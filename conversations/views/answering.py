@@ -11,10 +11,12 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.middleware import get_user
+from django.contrib.auth.views import redirect_to_login
 from django.core.cache import cache
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 from django_htmx.middleware import HtmxDetails
 
@@ -49,6 +51,9 @@ def answers(*methods: str) -> Callable[[View], View]:
                 if not request.user.is_authenticated and wants_json(request):
                     signed_out = {"error": "signed_out", "detail": "Sign in first."}
                     return JsonResponse(signed_out, status=403)
+                if not request.user.is_authenticated and request.method != "GET":
+                    # Where a post went to is no place to come back to.
+                    return redirect_to_login(reverse("home"))
                 return signed_in(request, *args, **kwargs)
             except Refused as problem:
                 return refusal(request, problem)

@@ -15,12 +15,13 @@ from conversations.spending.previewing import Preview, preview
 from conversations.views.answering import PersonRequest, answers, uuid_or_none
 
 MOST_DIGITS = 8
+NOTHING = {"likely": "", "most": "", "refusal": "", "nearly": ""}
 THEIRS = (Scope.PERSON, Scope.EACH_PERSON)
 
 
 @answers("GET")
 def cost(request: PersonRequest) -> HttpResponse:
-    """The composer's text in money: `?preset=`, `?conversation=`, `?bytes=` of UTF-8."""
+    """The composer's text in money: `?preset=`, `?conversation=`, `?bytes=` of UTF-8; and the month."""
     size, where = request.GET.get("bytes", ""), uuid_or_none(request.GET.get("conversation", ""))
     chosen = PresetModel.objects.chosen_by(request.user, request.GET.get("preset", ""))
     if chosen is None or not (size.isdecimal() and len(size) < MOST_DIGITS):
@@ -28,8 +29,9 @@ def cost(request: PersonRequest) -> HttpResponse:
     found = Conversation.objects.one_writable(request.user, where) if where else None
     if where and found is None:
         raise NotFound
-    told = preview(request.user, chosen, found, int(size))
-    return render(request, "_cost.html", _shown(told))
+    told = _shown(preview(request.user, chosen, found, int(size))) if int(size) else NOTHING
+    month = {"spend_month": spend_of_month(request.user)}
+    return render(request, "_cost.html", told | month)
 
 
 def _shown(told: Preview) -> dict[str, object]:

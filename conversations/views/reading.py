@@ -8,6 +8,7 @@ from uuid import UUID
 
 from channels.db import database_sync_to_async
 from django.contrib.sessions.backends.base import SessionBase
+from django.utils import timezone
 
 from conversations.live import Hub, Snapshot, Viewer
 from conversations.models import OPEN, Conversation, Message, Part, User
@@ -116,7 +117,7 @@ def _standing(
             user = User(pk=person)
             if Conversation.objects.visible_to(user).filter(pk=conversation).exists():
                 allowed.add((conversation, person))
-    standing = Session.objects.filter(session_key__in=sessions)
+    standing = Session.objects.filter(session_key__in=sessions, expire_date__gt=timezone.now())
     return allowed, set(standing.values_list("session_key", flat=True))
 
 

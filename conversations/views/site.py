@@ -5,6 +5,9 @@ from __future__ import annotations
 import ipaddress
 from typing import ClassVar
 
+from allauth.account import app_settings
+from allauth.account.internal.flows.login import record_authentication
+from allauth.account.utils import user_pk_to_url_str
 from django.conf import settings
 from django.contrib.auth import login
 from django.contrib.auth.forms import UserCreationForm
@@ -19,7 +22,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 
 from conversations import process
 from conversations.models import OneTimeLink, User
-from conversations.people.accounts import INVITATION
+from conversations.people import addresses
+from conversations.people.accounts import INVITATION, LINK
 
 RUNNING = Gauge("parley_running_completions", "Completions that this process runs")
 SOCKETS = Gauge("parley_open_sockets", "Pages that watch a conversation in this process")
@@ -103,6 +107,8 @@ def setup(request: HttpRequest, token: str) -> HttpResponse:
             user = form.save(commit=False)
             user.is_staff = user.is_superuser = True
             user.save()
+            addresses.trust(user, user.email)
+        record_authentication(request, user, "password")
         login(request, user)
         return redirect("home")
     return render(request, "setup.html", {"form": form})
@@ -114,16 +120,31 @@ def _has_administrator() -> bool:
 
 @require_http_methods(["GET", "POST"])
 def login_link(request: HttpRequest, token: str) -> HttpResponse:
-    """Sign in by a link from `manage.py login_link` or an administrator; it works once.
+    """Sign in by a link from `manage.py login_link`; it works once.
 
-    Whose password was taken away chooses a new one first.
+    An administrator's link signs nobody in: it leads to where a new password is chosen.
     """
-    links = OneTimeLink.objects
-    link = links.use(OneTimeLink.LOGIN, token) or links.use(OneTimeLink.RESET, token)
+    if OneTimeLink.objects.valid(OneTimeLink.RESET, token) is not None:
+        return _reset(request, token)
+    link = OneTimeLink.objects.use(OneTimeLink.LOGIN, token)
     if link is None or link.user is None or not link.user.is_active:
         raise Http404
+    record_authentication(request, link.user, LINK)
     login(request, link.user)
-    return redirect("account_set_password" if link.purpose == OneTimeLink.RESET else "home")
+    return redirect("home")
+
+
+def _reset(request: HttpRequest, token: str) -> HttpResponse:
+    """A page with a button: what only looks at the link doesn't spend it."""
+    if request.method != "POST":
+        answer = render(request, "account/reset_link.html")
+        answer.headers["Cache-Control"] = "private, no-store"
+        return answer
+    link = OneTimeLink.objects.use(OneTimeLink.RESET, token)
+    if link is None or link.user is None or not link.user.is_active:
+        raise Http404
+    key = app_settings.PASSWORD_RESET_TOKEN_GENERATOR().make_token(link.user)
+    return redirect("account_reset_password_from_key", user_pk_to_url_str(link.user), key)
 
 
 @require_safe

@@ -55,16 +55,17 @@ def _page(
 
 def _budgets(user: User, asked: AskForm | None) -> list[dict[str, Any]]:
     """Each budget that counts the person, in words, with a form that asks for more of it."""
-    waiting = budgets.open_requests(user)
+    newest = budgets.newest_requests(user)
     rows = []
     for level in budgets.standing(user):
-        request = waiting.get(level.budget.pk)
+        request = newest.get(level.budget.pk)
         form = None if level.budget.own else ask_form(level.budget)
         if asked is not None and asked.cleaned_data.get("budget") == level.budget.pk:
             form = asked
         rows.append(_in_words(level) | {"asked": request, "form": form})
         if request is not None:
             rows[-1]["asked_amount"] = shown(request.asked_nanos)
+            rows[-1]["granted"] = shown(request.granted_nanos)
     return rows
 
 

@@ -98,7 +98,7 @@ def test_a_file_of_the_entries_is_handed_over(browsing, site, alice):
         page.get_by_role("link", name="Every entry as CSV").click()
     text = handed.value.path().read_text(encoding="utf-8-sig")
     assert handed.value.suggested_filename.startswith("usage-")
-    assert text.startswith("Day,Time,Kind,")
+    assert text.startswith('"Day","Time","Kind",')
     assert "stand-in" in text
 
 

@@ -16,6 +16,7 @@ FILES = [
     "test_prepared", "test_insert", "test_history", "test_choices", "test_repairs", "test_syncing",
     "test_engine_context", "test_engine_gates", "test_engine_tools", "test_engine_nonsense",
     "test_turns_context", "test_tools_search", "test_admin_presets", "test_admin_providers",
+    "test_budgets", "test_budgets_together", "test_ledger_proof", "test_engine_money", "test_allowances", "test_preset_access", "test_people_verbs",
 ]  # fmt: skip
 
 

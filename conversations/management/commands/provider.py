@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from conversations import connections
 from conversations.models import Kind, Provider
 from conversations.oversight.auditing import changes, record
-from conversations.preparing import migrate
+from conversations.preparing import DEMO, FREE, migrate
 from conversations.presets.offering import Prices, add_known_models, offer_models
 
 
@@ -65,7 +65,7 @@ class Command(BaseCommand):
         if not models:
             models = {model.name: None for model in known}
         if kind == Kind.DEMO and not models:
-            models = {"demo": None}
+            models = {DEMO: FREE}
         for preset in offer_models(provider, models):
             self.stdout.write(preset.slug)
 

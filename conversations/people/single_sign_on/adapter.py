@@ -15,7 +15,8 @@ from django.urls import reverse
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
 
-from conversations.models import User
+from conversations.people import addresses
+from conversations.people.single_sign_on.vouching import confirm
 
 
 class Adapter(DefaultSocialAccountAdapter):
@@ -39,12 +40,19 @@ class Adapter(DefaultSocialAccountAdapter):
             raise refused(request)
         # What the session keeps of a sign-in that has further steps.
         sociallogin.state["groups"] = sociallogin.groups
-        if not sociallogin.is_existing and sociallogin.state.get("process") != "connect":
+        if sociallogin.state.get("process") == "connect":
+            return
+        if not sociallogin.is_existing:
             self._check_newcomer(request, sociallogin)
+        elif found := sociallogin._did_authenticate_by_email:
+            confirm(sociallogin.user, found, request)
 
     def _check_newcomer(self, request: HttpRequest, sociallogin: Any) -> None:
+        for address in sociallogin.email_addresses:
+            if address.verified:
+                addresses.dismiss_claims(address.email)
         name = settings.OIDC_NAME
-        if any(is_taken(address.email) for address in sociallogin.email_addresses):
+        if any(is_claimed(address.email) for address in sociallogin.email_addresses):
             raise refused(
                 request,
                 _(
@@ -62,25 +70,21 @@ class Adapter(DefaultSocialAccountAdapter):
         return bool(settings.OIDC_REGISTRATION)
 
     def authenticate_by_email(self, sociallogin: Any) -> tuple[Any, str] | None:
-        """As the package has it: of an unconfirmed account the password goes, lest two have it.
-
-        An administrator's account was nobody else's to register, and keeps it.
-        """
-        found: tuple[Any, str] | None = super().authenticate_by_email(sociallogin)
-        if found is not None and found[0].is_staff:
-            EmailAddress.objects.update_or_create(
-                user=found[0], email=found[1].lower(), defaults={"verified": True, "primary": True}
-            )
-        return found
+        """Whose a verified address is. Who only waits to confirm it is somebody else."""
+        for address in sociallogin.email_addresses:
+            person = addresses.owner_of(address.email) if address.verified else None
+            if person is not None:
+                return person, address.email
+        return None
 
     def get_connect_redirect_url(self, request: HttpRequest, socialaccount: SocialAccount) -> str:
         return reverse("security")
 
 
-def is_taken(address: str) -> bool:
-    """Whether somebody has this address, confirmed or not."""
-    rows = EmailAddress.objects.filter(email__iexact=address)
-    return rows.exists() or User.objects.filter(email__iexact=address).exists()
+def is_claimed(address: str) -> bool:
+    """Whether somebody has this address, or says so."""
+    claims = EmailAddress.objects.filter(email__iexact=address)
+    return claims.exists() or addresses.is_taken(address)
 
 
 def refused(request: HttpRequest, problem: str = "") -> ImmediateHttpResponse:

@@ -11,9 +11,12 @@ from django.http import HttpRequest
 
 from conversations.models import Capability, Membership, Team, User
 from conversations.oversight.auditing import record
+from conversations.people import main_team
 
 # Of the administrators' group. Who may read others' conversations is never decided elsewhere.
 CAPABILITIES = (Capability.PEOPLE, Capability.PROVIDERS, Capability.SPEND)
+# Where an account that is linked keeps which of them the group gave.
+GRANTED = "granted"
 
 
 @transaction.atomic
@@ -30,25 +33,12 @@ def follow(person: User, groups: Iterable[str], request: HttpRequest | None = No
         [Membership(team=team, user=person) for team in joined], ignore_conflicts=True
     )
     Membership.objects.filter(pk__in=[row.pk for row in left]).delete()
-    _choose_main_team(person)
+    main_team.choose(person)
     names = {
         "joined": sorted(team.name for team in joined),
         "left": sorted(row.team.name for row in left),
     }
     record("person.groups", subject=person, request=request, actor=person, detail=names)
-
-
-def _choose_main_team(person: User) -> None:
-    """The team that spend counts for is one's own; where there is but one, it is that."""
-    teams = list(Membership.objects.filter(user=person).values_list("team", flat=True)[:2])
-    main = person.main_team_id
-    if main is not None and not Membership.objects.filter(user=person, team=main).exists():
-        main = None
-    if main is None and len(teams) == 1:
-        main = teams[0]
-    if main != person.main_team_id:
-        person.main_team_id = main
-        person.save(update_fields=["main_team"])
 
 
 @transaction.atomic
@@ -63,13 +53,31 @@ def follow_administrators(
     belongs = bool(group) and group in groups
     if person.is_superuser or belongs == bool(granted):
         return granted
+    if not belongs:
+        take_back(person, granted, request)
+        return []
     names = [name for name in CAPABILITIES if not getattr(person, f"may_{name}")]
-    changed: list[Any] = names if belongs else granted
-    if not changed:
-        return granted
-    for name in changed:
-        setattr(person, f"may_{name}", belongs)
-    person.save(update_fields=[f"may_{name}" for name in changed])
-    detail = {f"may_{name}": [not belongs, belongs] for name in changed}
+    _set(person, names, True, request)
+    return [str(name) for name in names]
+
+
+def take_back(person: User, granted: Iterable[str], request: HttpRequest | None = None) -> None:
+    """What the administrators' group gave goes with it."""
+    held = [name for name in CAPABILITIES if name in granted and getattr(person, f"may_{name}")]
+    _set(person, held, False, request)
+
+
+def _set(person: User, names: list[Capability], given: bool, request: HttpRequest | None) -> None:
+    if not names:
+        return
+    for name in names:
+        setattr(person, f"may_{name}", given)
+    person.save(update_fields=[f"may_{name}" for name in names])
+    detail = {f"may_{name}": [not given, given] for name in names}
     record("person.capabilities", subject=person, request=request, actor=person, detail=detail)
-    return [str(name) for name in names] if belongs else []
+
+
+def leave_groups(person: User, account: Any, request: HttpRequest | None = None) -> None:
+    """The account there is linked no more: what its groups stood for ends."""
+    follow(person, [], request)
+    take_back(person, account.extra_data.get(GRANTED, []), request)

@@ -12,8 +12,12 @@ from django.http import HttpRequest
 
 from conversations.models import User
 from conversations.oversight.auditing import record
-from conversations.people.single_sign_on.groups import follow, follow_administrators
-from conversations.people.single_sign_on.provider import GRANTED
+from conversations.people.single_sign_on.groups import (
+    GRANTED,
+    follow,
+    follow_administrators,
+    leave_groups,
+)
 
 
 def connect() -> None:
@@ -49,6 +53,7 @@ def _linked(request: HttpRequest, sociallogin: Any, **_signal: Any) -> None:
 
 def _unlinked(request: HttpRequest, socialaccount: Any, **_signal: Any) -> None:
     _note("single_sign_on.unlinked", request, socialaccount.user)
+    leave_groups(socialaccount.user, socialaccount, request)
 
 
 def _note(action: str, request: HttpRequest, person: User) -> None:

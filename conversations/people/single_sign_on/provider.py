@@ -11,12 +11,11 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import get_random_string
 
+from conversations.people.single_sign_on.groups import GRANTED
 from conversations.people.single_sign_on.issuer import Issuer
 
 KEPT = ("name", "email", "preferred_username")
 MOST_GROUPS = 1_000
-# Beside it: which capabilities the administrators' group gave.
-GRANTED = "granted"
 
 
 class SingleSignOn(OpenIDConnectProvider):
