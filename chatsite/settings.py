@@ -205,6 +205,7 @@ ACCOUNT_FORMS = {
     "login": "conversations.people.sign_in_form.LoginForm",
     "signup": "conversations.people.accounts.SignupForm",
     "add_email": "conversations.people.accounts.AddressForm",
+    "reset_password": "conversations.people.accounts.ResetForm",
 }
 ACCOUNT_LOGIN_METHODS = {"email", "username"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "username*", "password1*", "password2*"]

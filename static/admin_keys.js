@@ -4,6 +4,12 @@ addEventListener("DOMContentLoaded", () => {
   const PRESSED = "[x-on\\:click]:not(a[href], button, input, select, textarea, label, [tabindex])";
   const NAMES = { dock_to_right: "Sidebar", close: "Close" };
 
+  // An icon beside a text says nothing of its own.
+  for (const icon of document.querySelectorAll(".material-symbols-outlined")) {
+    const owner = icon.closest("a, button");
+    if (owner?.textContent.trim() !== icon.textContent.trim()) icon.setAttribute("aria-hidden", "true");
+  }
+
   for (const one of document.querySelectorAll(PRESSED)) {
     const text = one.textContent.trim();
     if (!text) continue;

@@ -5,7 +5,7 @@ from datetime import timedelta
 from django.urls import reverse
 from django.utils import timezone
 
-from conversations.models import AuditEntry, Budget, BudgetRequest, LedgerEntry, Scope, User
+from conversations.models import Alert, AuditEntry, Budget, BudgetRequest, LedgerEntry, Scope, User
 from conversations.spending import allowances
 from tests import making
 from tests.test_admin_csv import read
@@ -105,6 +105,23 @@ class BudgetFormTests(AdminTestCase):
         response = self.add(scope="team")
         self.assertContains(response, "Choose the one")
         self.assertFalse(Budget.objects.exists())
+
+    def test_the_same_again_is_refused(self):
+        for _each in range(2):
+            response = self.add(scope="site")
+        self.assertContains(response, "There is a budget like this already")
+        self.add(scope="site", period="day")
+        self.assertEqual(Budget.objects.count(), 2)
+
+    def test_what_is_spent_already_is_said_and_told(self):
+        self.spend("20")
+        response = self.client.post(
+            reverse(f"{BUDGETS}_add"),
+            {"scope": "site", "period": "month", "amount": "12.50", "hard": "on", "warn_percent": "80", "enabled": "on"},
+            follow=True,
+        )  # fmt: skip
+        self.assertContains(response, "can’t send anything until")
+        self.assertEqual(Alert.objects.get().kind, Alert.Kind.BUDGET_USED)
 
     def test_a_change_is_logged_with_before_and_after(self):
         budget = making.budget("1")

@@ -1,6 +1,7 @@
 """The site's settings and the preview of what would go, by who may change what."""
 
 from datetime import timedelta
+from unittest import mock
 
 from django.test import TestCase
 from django.urls import reverse
@@ -28,6 +29,10 @@ class SiteSettingsTestCase(TestCase):
     def save(self, **values):
         return self.client.post(self.address, values)
 
+    def has_factor(self, whether=True):
+        where = "conversations.people.second_factor.has_factor"
+        self.enterContext(mock.patch(where, return_value=whether))
+
 
 class FormTests(SiteSettingsTestCase):
     def test_the_list_leads_to_the_one_form_before_anything_is_saved(self):
@@ -37,7 +42,14 @@ class FormTests(SiteSettingsTestCase):
         other = reverse(CHANGE[0], args=["2"])
         self.assertNotEqual(self.client.get(other).status_code, 200)
 
+    def test_who_requires_a_second_factor_has_one(self):
+        self.has_factor(False)
+        response = self.save(mfa_required="everyone")
+        self.assertContains(response, "for yourself first")
+        self.assertFalse(SiteSettings.objects.exists())
+
     def test_settings_are_saved_and_audited_field_by_field(self):
+        self.has_factor()
         self.assertRedirects(self.save(keep_conversations=365), self.address)
         noted = AuditEntry.objects.get(action="sitesettings.changed")
         self.assertEqual(noted.detail, {"keep_conversations": [None, 365]})
@@ -96,6 +108,7 @@ class CapabilityTests(SiteSettingsTestCase):
 
     def test_who_manages_people_sets_periods_and_the_second_factor(self):
         self.may("people")
+        self.has_factor()
         self.save(**self.VALUES)
         site = SiteSettings.current()
         self.assertEqual((site.keep_files, site.mfa_required, site.currency), (30, "everyone", ""))

@@ -153,7 +153,7 @@ MAY = {
         "reports.statement_files", "oversight.retention_rules",
         "presets.fields", "presets.forms", "presets.json_field", "presets.rules", "presets.versions", "presets.trying", "problems",
         "people.addresses", "people.inviting", "people.leaving", "people.letters", "people.main_team", "people.opening", "people.standing", "people.person_copy", "people.signing_in",
-        "reports.board", "oversight.attention", "reports.pacing", "reports.paging", "reports.periods",
+        "reports.board", "oversight.attention", "reports.pacing", "reports.paging", "reports.periods", "people.second_factor", "spending.budget_alerts",
     },
     "preparing": {"models", "presets.offering", "providers"},
     "management": {

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any, ClassVar
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
@@ -28,7 +28,8 @@ from conversations.models import (
     User,
 )
 from conversations.models.providers import dollars
-from conversations.spending.budgets import Level, levels_of
+from conversations.spending import budget_alerts
+from conversations.spending.budgets import Level, levels_of, until
 
 SUBJECTS = ("user", "team", "preset", "provider")
 SCOPE_OF = {"user": "person", "team": "team", "preset": "preset", "provider": "provider"}
@@ -81,7 +82,15 @@ class BudgetForm(forms.ModelForm):  # type: ignore[type-arg]
                 self.add_error(name, _("Choose the one that this budget is for."))
         if (amount := cleaned.get("amount")) is not None:
             self.instance.amount_nanos = int(amount * NANOS)
+        if not self.errors and cleaned.get("enabled") and self._has_twin(cleaned):
+            self.add_error(None, _("There is a budget like this already. Change its amount."))
         return cleaned
+
+    def _has_twin(self, cleaned: dict[str, Any]) -> bool:
+        """Another one in force that counts the same in the same way."""
+        same = {name: cleaned.get(name) for name in ("scope", *SUBJECTS, "period", "hard")}
+        rows = Budget.objects.filter(own=False, enabled=True, **same)
+        return rows.exclude(pk=self.instance.pk).exists()
 
 
 @admin.register(Budget)
@@ -106,6 +115,20 @@ class BudgetAdmin(ParleyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Budget]:
         """People's own limits are their own affair."""
         return super().get_queryset(request).filter(own=False)
+
+    def save_model(self, request: HttpRequest, obj: Budget, form: Any, change: bool) -> None:
+        """What it says already is said at once: a hard one may stop everybody."""
+        super().save_model(request, obj, form, change)
+        (level,) = levels_of([obj])
+        if not obj.enabled or obj.scope == Scope.EACH_PERSON:
+            return
+        budget_alerts.after_saving(level)
+        if obj.hard and not level.left:
+            told = _(
+                "%(spent)s is spent of it already: whom it counts can’t send anything %(until)s."
+            )
+            spent = f"${dollars(level.spent)}"
+            messages.warning(request, told % {"spent": spent, "until": until(level)})
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Requests for more of it go along: whoever may delete this may delete them."""

@@ -15,7 +15,8 @@ def presets_of(provider: Provider) -> list[Preset]:
     rows = PresetModel.objects.filter(
         position=0, version=F("version__preset__version"), model__provider=provider
     )
-    return list(Preset.objects.filter(pk__in=rows.values("version__preset")).order_by("name"))
+    offered = Preset.objects.of_administrators()
+    return list(offered.filter(pk__in=rows.values("version__preset")).order_by("name"))
 
 
 def head(provider: Provider) -> dict[str, Any]:

@@ -17,11 +17,12 @@ from unfold.decorators import action
 
 from conversations.admin.base import ParleyAdmin, remembering
 from conversations.admin.own_pages import own_page
-from conversations.models import Capability, SiteSettings
+from conversations.models import Capability, SiteSettings, User
 from conversations.oversight import retention
 from conversations.oversight.auditing import changes
 from conversations.oversight.retention_rules import MOST_DAYS
 from conversations.oversight.retention_rules import PERIODS as KEEPING
+from conversations.people import second_factor
 
 CURRENCY = ("currency", "currency_per_dollar", "currency_date")
 # Who may change what.
@@ -32,6 +33,8 @@ NOW, NOW_SECONDS = 5_000, 10
 
 class SiteSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
     """The one row; a currency comes with its rate and the day that the rate is of."""
+
+    by: User
 
     class Meta:
         model = SiteSettings
@@ -60,10 +63,18 @@ class SiteSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
                     "A currency needs its rate, above zero, and the day of the rate; or leave all three empty."
                 )
             )
+        if cleaned.get("mfa_required") and "mfa_required" in self.changed_data:
+            self._check_own_factor()
         day = cleaned.get("currency_date")
         if day and day > timezone.localdate():
             self.add_error("currency_date", _("A rate of a day that is still to come isn’t known."))
         return cleaned
+
+    def _check_own_factor(self) -> None:
+        """Who requires it has one: otherwise saving this would shut them out at once."""
+        if not second_factor.has_factor(self.by):
+            told = _("Set a second factor up for yourself first, under Security.")
+            self.add_error("mfa_required", told)
 
 
 @admin.register(SiteSettings)
@@ -112,6 +123,11 @@ class SiteSettingsAdmin(ParleyAdmin):
             for field in fields
             if not request.user.may(capability)  # type: ignore[union-attr]
         ]
+
+    def get_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        form = super().get_form(request, *args, **kwargs)
+        form.by = request.user
+        return form
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
         """The one row, also before anybody has saved it."""

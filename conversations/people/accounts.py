@@ -106,6 +106,14 @@ class SignupForm(allauth_forms.SignupForm):  # type: ignore[misc]
             self.fields["email"].help_text = _("Your invitation is for this address.")
 
 
+class ResetForm(allauth_forms.ResetPasswordForm):  # type: ignore[misc]
+    """Asks for the mail that leads to a new password, where mail is sent."""
+
+    @property
+    def can_be_sent(self) -> bool:
+        return bool(settings.MAIL_IS_SENT)
+
+
 class AddressForm(allauth_forms.AddEmailForm):  # type: ignore[misc]
     """Another address for oneself. It counts once it is confirmed, so mail has to be sent."""
 

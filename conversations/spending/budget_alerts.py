@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from uuid import UUID
 
+from django.utils import timezone
+
 from conversations.models import Alert, LedgerEntry, Period, Scope
 from conversations.models.providers import dollars
 from conversations.oversight.alerting import raise_alert
@@ -24,6 +26,16 @@ def after_charges(entries: Iterable[LedgerEntry]) -> None:
     for subject, (level, entry, cost) in passed.items():
         if kind := _passed(level, cost):
             raise_alert(kind, subject, _called(level, entry), _detail(level))
+
+
+def after_saving(level: Level) -> None:
+    """A budget that was made or changed may be past a mark from its first moment."""
+    if not level.warns:
+        return
+    used = level.spent >= level.limit
+    kind = Alert.Kind.BUDGET_USED if used else Alert.Kind.BUDGET_NEARLY
+    since = Period(level.budget.period).begins(timezone.localdate())
+    raise_alert(kind, f"{level.budget.pk.hex} {since}", level.name, _detail(level))
 
 
 def above_bound(model: UUID | None, name: str, cost: int | None, bound: int | None) -> None:

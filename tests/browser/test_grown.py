@@ -184,6 +184,7 @@ def test_a_killed_web_process_interrupts_nobody_and_its_tab_comes_back(
     here.begins(question)
     here.has_text(half_of(question))
     there.opens(here.conversation).is_connected()
+    there.has_text(half_of(question))
     grown.second.web.kill()
     expect(there.page.locator(".when-reconnecting")).to_be_visible()
     stand_in.release(name)
