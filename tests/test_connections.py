@@ -6,7 +6,7 @@ from django.test import TestCase, override_settings
 
 from conversations import connections
 from conversations.models import Kind, LedgerEntry, Provider, Reservation
-from conversations.spending import charging
+from conversations.models.base import NOTHING
 from tests import making
 from tests.serving import Serving
 
@@ -35,7 +35,7 @@ class ConnectionTests(TestCase):
         self.assertEqual((entry.usage_source, entry.cost_source), ("provider", "price"))
         spent = entry.prompt_tokens * 1_000 + entry.completion_tokens * 2_000
         self.assertEqual(entry.cost_nanos, spent)
-        self.assertEqual(entry.conversation_id, charging.NOWHERE)
+        self.assertEqual(entry.conversation_id, NOTHING)
 
     def test_without_a_model_the_first_listed_one_is_asked(self):
         with Serving() as url:

@@ -11,9 +11,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from conversations.models import LedgerEntry, SiteSettings
-from conversations.models.base import new_id
+from conversations.models.base import NOTHING, new_id
 from conversations.reports import statements
-from conversations.reports.entries import NOTHING
 from conversations.reports.statements import Month
 from conversations.spending import ledger
 from conversations.spending.money import converted, set_out, shown

@@ -13,8 +13,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _l
 
 from conversations.models import Capability, DailySum
+from conversations.models.base import NOTHING
 from conversations.reports import board, pacing
-from conversations.reports.board import NOTHING, Reading, Share, Sums
+from conversations.reports.board import Reading, Share, Sums
 from conversations.reports.periods import Days, month
 from conversations.spending import money
 

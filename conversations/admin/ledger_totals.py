@@ -11,9 +11,8 @@ from django.http import QueryDict
 from conversations.admin.filters import NONE
 from conversations.admin.ledger_filters import SUBJECTS, of_days
 from conversations.models import DailySum, LedgerEntry
-from conversations.models.base import is_uuid
+from conversations.models.base import NOTHING, is_uuid
 from conversations.reports import board, periods
-from conversations.reports.board import NOTHING
 from conversations.reports.paging import MOST
 from conversations.reports.periods import Days
 from conversations.spending import money

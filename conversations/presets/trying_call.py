@@ -15,13 +15,13 @@ from conversations import process
 from conversations.engine import jobs
 from conversations.engine.rounds import storable
 from conversations.models import LanguageModel, LedgerEntry, Preset, PresetVersion, User
+from conversations.models.base import NOTHING
 from conversations.models.providers import dollars
 from conversations.presets.placeholders import fill
 from conversations.presets.rules import column_of
 from conversations.presets.versions import Meaning
 from conversations.providers.base import Finish, Reasoning, Text, ToolCall, Usage
 from conversations.spending import budgets
-from conversations.spending.charging import NOWHERE
 
 MOST_TOKENS = 1_000
 MOST_TOOL_CHARACTERS = 4_000
@@ -49,9 +49,9 @@ def job_of(person: User, meaning: Meaning, question: str, preset: Preset | None)
         team=team.name if team else "",
     )
     return jobs.Job(
-        completion=NOWHERE,
-        conversation=NOWHERE,
-        claim=NOWHERE,
+        completion=NOTHING,
+        conversation=NOTHING,
+        claim=NOTHING,
         user="",
         person=person.pk,
         charged=budgets.Charged(person.pk, person.main_team_id, preset.pk if preset else None),
@@ -59,9 +59,9 @@ def job_of(person: User, meaning: Meaning, question: str, preset: Preset | None)
         parameters=_bounded(meaning),
         history=[("user", question)],
         more=[],
-        replies=[jobs.Reply(NOWHERE, [])],
+        replies=[jobs.Reply(NOTHING, [])],
         targets=[_target(model) for model in meaning.models],
-        call=NOWHERE,
+        call=NOTHING,
         continues=False,
         waited=False,
         titling=False,

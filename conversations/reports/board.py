@@ -11,10 +11,10 @@ from uuid import UUID
 from django.db.models import Max, QuerySet, Sum
 
 from conversations.models import DailySum
+from conversations.models.base import NOTHING
 from conversations.reports import pacing
 from conversations.reports.periods import Days
 
-NOTHING = UUID(int=0)
 SUMMED = ("cost_nanos", "unknown", "charges", "prompt_tokens", "completion_tokens")
 ADDED = {f"total_{name}": Sum(name) for name in SUMMED}
 

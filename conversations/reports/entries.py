@@ -15,8 +15,6 @@ from conversations.models import LedgerEntry
 from conversations.models.spending import LedgerQuerySet
 from conversations.spending.money import shown
 
-# The id that stands for nobody and nothing: no person, no team, no conversation.
-NOTHING = UUID(int=0)
 ENTRIES_AT_ONCE = 1_000
 CHARGE = Q(kind=LedgerEntry.Kind.CHARGE)
 FIGURES: dict[str, Any] = {

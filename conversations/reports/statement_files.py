@@ -9,7 +9,8 @@ from uuid import UUID
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from conversations.reports.entries import NOTHING, Line, in_portions
+from conversations.models.base import NOTHING
+from conversations.reports.entries import Line, in_portions
 from conversations.reports.statements import Currency, Month, currency, nameless, overview
 from conversations.spending.money import converted, exact
 

@@ -17,9 +17,10 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from conversations.models import DailySum, LedgerEntry, SiteSettings, User
+from conversations.models.base import NOTHING
 from conversations.models.spending import LedgerQuerySet
 from conversations.reports import periods
-from conversations.reports.entries import CHARGE, FIGURES, NOTHING, Line, of_days, sum_of
+from conversations.reports.entries import CHARGE, FIGURES, Line, of_days, sum_of
 from conversations.spending.money import converted
 
 # What was being booked at midnight is in the ledger by then.

@@ -19,8 +19,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from conversations.models import Conversation, DailySum, LedgerEntry, User
+from conversations.models.base import NOTHING
 from conversations.models.spending import LedgerQuerySet
-from conversations.reports.entries import FIGURES, NOTHING, Line, in_portions, of_days, sum_of
+from conversations.reports.entries import FIGURES, Line, in_portions, of_days, sum_of
 from conversations.spending.money import exact
 
 DEFAULT = "month"

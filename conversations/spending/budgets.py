@@ -29,12 +29,12 @@ from conversations.models import (
     Scope,
     User,
 )
+from conversations.models.base import NOTHING
 from conversations.models.budgets import ROLLING_DAYS
 from conversations.models.prepared import Prepared
 from conversations.models.providers import dollars
 from conversations.problems import BudgetSpent
 
-NOBODY = UUID(int=0)
 SPENT = """
     (SELECT COALESCE(SUM(cost_nanos), 0) FROM conversations_dailysum
      WHERE "of" = %s AND subject_id = %s AND day >= %s)
@@ -123,7 +123,7 @@ LOCKED = Prepared(lambda **ids: _applying(**ids).select_for_update(of=("self",))
 def levels(charged: Charged, *, lock: bool = False) -> list[Level]:
     """The budgets that a call counts for, as they stand; locked until the transaction ends."""
     ids = {
-        name: getattr(charged, name) or NOBODY for name in ("user", "team", "preset", "provider")
+        name: getattr(charged, name) or NOTHING for name in ("user", "team", "preset", "provider")
     }
     rows = _without_replaced((LOCKED if lock else APPLYING)(**ids))
     return _standing([Level(budget) for budget in rows], charged) if rows else []
@@ -171,17 +171,17 @@ def _subject(budget: Budget, charged: Charged) -> tuple[str, str, UUID]:
     """Which sums, which of a reservation's columns, and whose."""
     match budget.scope:
         case Scope.SITE:
-            return DailySum.Of.SITE, "", NOBODY
+            return DailySum.Of.SITE, "", NOTHING
         case Scope.EACH_PERSON:
-            return DailySum.Of.PERSON, "user_id", charged.user or NOBODY
+            return DailySum.Of.PERSON, "user_id", charged.user or NOTHING
         case Scope.PERSON:
-            return DailySum.Of.PERSON, "user_id", budget.user_id or NOBODY
+            return DailySum.Of.PERSON, "user_id", budget.user_id or NOTHING
         case Scope.TEAM:
-            return DailySum.Of.TEAM, "team_id", budget.team_id or NOBODY
+            return DailySum.Of.TEAM, "team_id", budget.team_id or NOTHING
         case Scope.PRESET:
-            return DailySum.Of.PRESET, "preset_id", budget.preset_id or NOBODY
+            return DailySum.Of.PRESET, "preset_id", budget.preset_id or NOTHING
         case _:
-            return DailySum.Of.PROVIDER, "provider_id", budget.provider_id or NOBODY
+            return DailySum.Of.PROVIDER, "provider_id", budget.provider_id or NOTHING
 
 
 def _stored(pk: UUID) -> Any:
@@ -307,7 +307,9 @@ def levels_of(budgets: Sequence[Budget]) -> list[Level]:
 
 def _spent_most(period: Period) -> DailySum | None:
     since = period.begins(timezone.localdate())
-    rows = DailySum.objects.filter(of=DailySum.Of.PERSON, day__gte=since).exclude(subject_id=NOBODY)
+    rows = DailySum.objects.filter(of=DailySum.Of.PERSON, day__gte=since).exclude(
+        subject_id=NOTHING
+    )
     summed = rows.values("subject_id").annotate(total=Sum("cost_nanos")).order_by("-total")
     first = summed.first()
     return rows.filter(subject_id=first["subject_id"]).last() if first else None

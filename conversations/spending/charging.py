@@ -13,10 +13,9 @@ from conversations.models import (
     User,
     cost_of,
 )
+from conversations.models.base import NOTHING
 from conversations.providers.base import Usage
 from conversations.spending import budget_alerts, ledger
-
-NOWHERE = UUID(int=0)
 
 
 def charge(
@@ -39,8 +38,8 @@ def charge(
     nanos, source = cost_of(price, tokens, reported=counted.cost, estimated=estimated)
     entry = LedgerEntry(
         call_id=call,
-        completion_id=NOWHERE,
-        conversation_id=NOWHERE,
+        completion_id=NOTHING,
+        conversation_id=NOTHING,
         **_whose(person, preset),
         provider_id=provider.pk,
         provider_name=provider.name,

@@ -24,10 +24,10 @@ from conversations.models import (
     Reservation,
     User,
 )
+from conversations.models.base import NOTHING
 from conversations.problems import Invalid
 from conversations.spending import budget_alerts
 
-NOBODY = UUID(int=0)
 READ_AGAIN_SECONDS = 0.5
 # No call takes longer.
 LOST_AFTER = timedelta(minutes=20)
@@ -100,7 +100,7 @@ def _summed(entries: Iterable[LedgerEntry]) -> dict[Key, Figures]:
     sums: dict[Key, Figures] = defaultdict(Figures)
     for entry in entries:
         for of, (column, named) in SUBJECTS.items():
-            subject = (getattr(entry, column) if column else None) or NOBODY
+            subject = (getattr(entry, column) if column else None) or NOTHING
             sums[of, subject, entry.day].add(entry, getattr(entry, named) if named else "")
     return sums
 
@@ -200,14 +200,14 @@ def true_sums() -> Iterator[tuple[Key, str, tuple[int, ...]]]:
         rows = LedgerEntry.objects.order_by().values(*by).annotate(**figures)
         names = _newest_names(column, named) if column else {}
         for row in rows.iterator():
-            subject = (row[column] if column else None) or NOBODY
+            subject = (row[column] if column else None) or NOTHING
             told = tuple(int(row[name]) for name in figures)
             yield (of, subject, row["day"]), names.get((subject, row["day"]), ""), told
 
 
 def _newest_names(column: str, named: str) -> dict[tuple[UUID, date], str]:
     rows = LedgerEntry.objects.order_by("pk").values_list(column, "day", named)
-    return {(subject or NOBODY, day): name for subject, day, name in rows.iterator() if name}
+    return {(subject or NOTHING, day): name for subject, day, name in rows.iterator() if name}
 
 
 def _wrong_sums() -> Iterator[str]:
@@ -222,7 +222,7 @@ def _wrong_sums() -> Iterator[str]:
 
 def _told(key: Key) -> str:
     of, subject, day = key
-    return f"{day} {of} {subject}" if subject != NOBODY else f"{day} {of}"
+    return f"{day} {of} {subject}" if subject != NOTHING else f"{day} {of}"
 
 
 def _uncharged() -> Iterator[str]:
